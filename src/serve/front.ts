@@ -14,34 +14,34 @@ import type { SessionPorts } from './session/session-ports.js'
 import { KnownTexts } from './sql/known-texts.js'
 import { StartingConnection, type Arrival, type StartupRules } from './startup/connection.js'
 
-/** How a front listens, and what it lets in. */
+/** Where a front listens, and which clients it accepts. */
 export interface FrontOptions {
   readonly host: string
-  /** 0 takes a free one. */
+  /** 0 takes any free port. */
   readonly port: number
   readonly maxClients: number
-  /** Of one message, in bytes. */
+  /** The limit for one message, in bytes. */
   readonly maxMessageBytes: number
   readonly idleTimeoutMs: number
-  /** Only this name; null takes every name, because there is one database in any case. */
+  /** Accepts only this name. Null accepts every name, because there is only one database. */
   readonly database: string | null
 }
 
-/** What a front is made of, in addition to its options. */
+/** The parts of a front, in addition to its options. */
 export type FrontPorts = Omit<
   SessionPorts<ClientSession>,
   'aborts' | 'texts' | 'deadlines' | 'ended' | 'allSessions' | 'idleTimeoutMs'
 >
 
-/** What a client sends while its statement runs may grow so far. */
+/** The most unread input of a client while its statement runs, in messages of the largest size. */
 const MAX_UNREAD_MESSAGES = 2
 
 const KEEP_ALIVE_MS = 60_000
 
-/** Connections that the kernel keeps for us until we take them. */
+/** Connections that the kernel keeps until the front accepts them. */
 const BACKLOG = 4096
 
-/** The wire front: listens, lets clients in, and knows all that are there. */
+/** The front: listens, logs clients in, and has a list of them. */
 export class Front {
   readonly #options: FrontOptions
   readonly #ports: SessionPorts<ClientSession>
@@ -72,7 +72,7 @@ export class Front {
     this.#closing = new ClosingSockets(ports.clock)
     this.#lastProcessId = randomBytes(2).readUInt16BE()
     this.#server = createServer(
-      // Half open: what has ended is closed when there is time for it, not by Node.js at once.
+      // Half open: Node.js would close an ended connection at once; the front closes it when there is time.
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
       (socket) => {
         void this.#accept(socket)
@@ -87,7 +87,7 @@ export class Front {
       this.#server.once('error', reject)
       this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         this.#server.off('error', reject)
-        // Later errors are of single connections that could not be taken.
+        // Later errors concern single connections that could not be accepted.
         this.#server.on('error', (error) => this.#ports.failed(error))
         resolve(this.#server.address() as AddressInfo)
       })
@@ -102,7 +102,7 @@ export class Front {
     return this.#sessions.size
   }
 
-  /** For new connections. */
+  /** The rules for new connections. */
   set rules(rules: StartupRules) {
     this.#rules = rules
   }
@@ -111,7 +111,7 @@ export class Front {
     return this.#rules
   }
 
-  /** A lock of the pool was lost: once for all that are lost at the same time. */
+  /** A lock of the pool was lost. Locks that are lost at the same time cause one check. */
   lockLost(): void {
     if (this.#isCheckDue) return
     this.#isCheckDue = true
@@ -142,7 +142,7 @@ export class Front {
     const starting = new StartingConnection(socket, this.#rules, this.#ports.clock)
     this.#starting.add(starting)
     if (this.#isDraining) starting.destroy()
-    // Connections that do not log in must not keep out clients that do: the oldest has had the most time for it.
+    // Connections that do not log in must not keep out clients that do. So the oldest is ended: it has had the most time.
     if (this.#starting.size > this.#options.maxClients)
       for (const oldest of this.#starting) {
         oldest.destroy()

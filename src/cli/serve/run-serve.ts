@@ -52,8 +52,8 @@ async function serve(
   const tell = (message: string): void => terminal.err.write(`lockpool: ${printable(message)}\n`)
   const open = await openFront(order, url, tell)
   const metrics = new MetricsServer(open.front, open.pool)
-  // When a stall begins, a third of the lease may have passed since the last heartbeat. After half a lease more, there is
-  // still time.
+  // When a stall begins, a third of the lease may have passed since the last heartbeat. The watchdog acts
+  // after half a lease more, before the lease ends.
   const watchdog = new Watchdog(systemClock, order.leaseMs / 2, tell)
   try {
     if (order.metrics !== null) await metrics.listen(order.metrics)

@@ -1,10 +1,10 @@
 import type { Settings } from './client-settings.js'
 import type { Identity } from './identity.js'
 
-/** As the pool has it. */
+/** The same limit as in the pool. */
 const MAX_LABEL = 200
 
-/** Whom a lock is for, as it is shown with its holder: `app@10.0.0.7:51234 worker`. */
+/** The client that a lock is for, as it is shown with its holder: `app@10.0.0.7:51234 worker`. */
 export class ClientLabel {
   readonly #identity: Identity
   readonly #settings: Settings
@@ -16,7 +16,7 @@ export class ClientLabel {
     this.#settings = settings
   }
 
-  /** Every lock asks, so it is put together only when the application has another name. */
+  /** Every lock reads it, so the text is built again only after the application name has changed. */
   get text(): string {
     const application = this.#settings.show('application_name')
     if (application !== this.#application) {

@@ -1,15 +1,15 @@
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../base/clock.js'
 
-/** A client that does not read is given this long to take what is for it, when its connection ends. */
+/** When a connection ends, a client that does not read has this long to read the rest. */
 const LAST_WORDS_MS = 2000
 
-/** What a client has not read yet may grow so far before we stop to produce more. */
+/** If the client has more unread bytes than this, the front stops producing more. */
 const MAX_UNREAD_BYTES = 1 << 20
 
 const FLUSH_BYTES = 1 << 16
 
-/** The socket of one client: what is sent is gathered, and leaves in one piece. */
+/** The socket of one client. It gathers messages and sends them in one write. */
 export class ClientLink {
   readonly #socket: Duplex
   readonly #clock: Clock
@@ -43,17 +43,17 @@ export class ClientLink {
     this.#socket.write(bytes)
   }
 
-  /** For long answers: before they are complete. */
+  /** Sends a part of a long answer before the answer is complete. */
   flushIfMuch(): void {
     if (this.#pendingBytes > FLUSH_BYTES) this.flush()
   }
 
-  /** Whether the client reads so slowly that it should not be sent more for now. */
+  /** Whether the client reads so slowly that the front should pause. */
   get isFull(): boolean {
     return this.#socket.writableLength > MAX_UNREAD_BYTES
   }
 
-  /** Resolves when the client has read, or is gone. */
+  /** Resolves when the client has read, or has disconnected. */
   drained(): Promise<void> {
     if (!this.isFull || this.#isEnded) return DONE
     return new Promise((resolve) => {
@@ -67,7 +67,7 @@ export class ClientLink {
     })
   }
 
-  /** Sends what there is, and closes. */
+  /** Sends the gathered messages, and closes the connection. */
   end(...lastWords: readonly Buffer[]): void {
     if (this.#isEnded) return
     this.send(...lastWords)
@@ -76,7 +76,7 @@ export class ClientLink {
     this.#socket.end()
     const cancel = this.#clock.after(LAST_WORDS_MS, () => this.#socket.destroy(), false)
     this.#socket.once('close', cancel)
-    // Or what is unread keeps the close from being seen.
+    // Without this, unread input would hide that the client has closed its side.
     this.#socket.resume()
   }
 

@@ -1,11 +1,11 @@
 import { SqlError } from '../messages/sql-error.js'
 import { readMilliseconds, shownMilliseconds } from './setting-values.js'
 
-/** What the server's own settings are, by their names in lower case: as a new session would find them. */
+/** The server's own settings, as a new session would have them, by their names in lower case. */
 export interface ServerSettings {
-  /** As SHOW says it; undefined for one that does not exist. */
+  /** The value as SHOW returns it; undefined if the setting does not exist. */
   shown(name: string): string | undefined
-  /** As it is written: `TimeZone` for `timezone`. */
+  /** The name as PostgreSQL writes it: `TimeZone` for `timezone`. */
   properName(name: string): string
 }
 
@@ -37,14 +37,14 @@ const READ_ONLY: ReadonlySet<string> = new Set([
   'server_version_num',
 ])
 
-/** Times that lockpool itself keeps for the client. */
+/** Timeouts that lockpool itself enforces for the client. */
 export const TIMEOUTS = ['lock_timeout', 'statement_timeout', 'idle_in_transaction_session_timeout'] as const
 
 export type Timeout = (typeof TIMEOUTS)[number]
 
 type Values = ReadonlyMap<string, string>
 
-/** What a transaction or a savepoint goes back to. */
+/** The settings at the start of a transaction or a savepoint, for a rollback to it. */
 export interface SettingsMark {
   readonly session: Values
   readonly local: Values
@@ -52,14 +52,14 @@ export interface SettingsMark {
 
 const NONE: Values = new Map()
 
-/** What a client has set: for its session, or with SET LOCAL until its transaction ends. */
+/** The settings of a client: set for its session, or with SET LOCAL until its transaction ends. */
 export class Settings {
   readonly #server: ServerSettings
-  /** What RESET goes back to: the server's own, and what came with the startup packet. */
+  /** The values after RESET: those of the server, and those of the startup packet. */
   readonly #atStart: Values
   #session: Values = NONE
   #local: Values = NONE
-  /** Read from their texts once, because every lock asks. Null after a change. */
+  /** Parsed once, because every lock reads them. Null after a change. */
   #timeouts: Readonly<Record<Timeout, number>> | null = null
 
   /** @throws {SqlError} */
@@ -71,7 +71,7 @@ export class Settings {
     this.#atStart = values.size === 0 ? NONE : values
   }
 
-  /** As SHOW says it. @throws {SqlError} 42704 */
+  /** The value as SHOW returns it. @throws {SqlError} 42704 */
   show(name: string): string {
     const value = this.#find(name)
     if (value !== undefined) return value
@@ -82,7 +82,7 @@ export class Settings {
     return this.#server.properName(name)
   }
 
-  /** Milliseconds; Infinity where PostgreSQL says 0, which is no limit. */
+  /** Milliseconds; Infinity for PostgreSQL's 0, which means no limit. */
   timeoutMs(name: Timeout): number {
     this.#timeouts ??= {
       lock_timeout: this.#readTimeout('lock_timeout'),
@@ -122,12 +122,12 @@ export class Settings {
     if (mark.session !== this.#session || mark.local !== this.#local) this.#change(mark.session, mark.local)
   }
 
-  /** The transaction has ended well. */
+  /** The transaction has been committed. */
   keep(): void {
     if (this.#local !== NONE) this.#change(this.#session, NONE)
   }
 
-  /** What differs from a new session of the server. */
+  /** The settings that differ from a new session of the server. */
   get changes(): Values {
     if (this.#session === NONE && this.#local === NONE) return this.#atStart
     return new Map([...this.#atStart, ...this.#session, ...this.#local])
@@ -144,7 +144,7 @@ export class Settings {
     return milliseconds > 0 ? milliseconds : Infinity
   }
 
-  /** The only writer. */
+  /** The only method that changes the values. */
   #change(session: Values, local: Values): void {
     this.#session = session
     this.#local = local

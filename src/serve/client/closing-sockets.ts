@@ -1,12 +1,13 @@
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../base/clock.js'
 
-/** How many are closed between two turns of the event loop. */
+/** How many sockets are closed between two turns of the event loop. */
 const AT_ONCE = 64
 
 /**
- * Sockets whose clients have gone. To close one costs four times as much as to read that its client has gone, and thousands
- * may go at once. So the locks of all of them are released first, and their sockets are closed a few at a time.
+ * Sockets whose clients have disconnected. Closing a socket costs four times as much as reading that its client has gone, and
+ * thousands may go at once. So the front first releases the locks of all of them, and then closes their sockets a few at a
+ * time.
  */
 export class ClosingSockets {
   readonly #clock: Clock

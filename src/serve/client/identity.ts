@@ -1,10 +1,10 @@
-/** Who a client is. */
+/** The identity of a client. */
 export interface Identity {
   readonly user: string
   readonly database: string
   /** `host:port`. */
   readonly address: string
-  /** By which a cancel names it, and which `pg_backend_pid()` answers. */
+  /** The id that a cancel request names, and that `pg_backend_pid()` returns. */
   readonly processId: number
   readonly secret: number
 }

@@ -4,7 +4,7 @@ import { REPORTED, type Settings, type SettingsMark } from './client-settings.js
 export class Reported {
   readonly #settings: Settings
   readonly #user: string
-  /** What has been reported since the session began, and differs from then. */
+  /** The values that have been reported after the start of the session. */
   #told: Map<string, string> | null = null
   #mark: SettingsMark
 
@@ -14,7 +14,7 @@ export class Reported {
     this.#mark = settings.mark
   }
 
-  /** At the beginning: all that the server has. */
+  /** All reported settings that the server has, for the start of the session. */
   *all(): Iterable<readonly [name: string, value: string]> {
     for (const name of REPORTED) {
       const value = this.#value(name)
@@ -22,7 +22,7 @@ export class Reported {
     }
   }
 
-  /** What has changed since the last look. */
+  /** The reported settings that have changed since the last call. */
   *changes(): Iterable<readonly [name: string, value: string]> {
     const mark = this.#settings.mark
     const isSame = mark.session === this.#mark.session && mark.local === this.#mark.local
@@ -46,7 +46,7 @@ export class Reported {
     try {
       return this.#settings.show(name)
     } catch {
-      // An older server does not have it.
+      // An older server does not have this setting.
       return null
     }
   }

@@ -7,7 +7,7 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 }
 
-/** What PostgreSQL takes for a time whose unit is the millisecond: `5000`, `'5s'`, `'1.5min'`. Null if it is none. */
+/** Reads a time whose unit is the millisecond, as PostgreSQL does: `5000`, `'5s'`, `'1.5min'`. Null if it is not valid. */
 export function readMilliseconds(text: string): number | null {
   const parts = /^\s*(-?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*([a-z]*)\s*$/i.exec(text)
   if (parts === null) return null
@@ -16,7 +16,7 @@ export function readMilliseconds(text: string): number | null {
   return factor === undefined ? null : Math.round(Number(number) * factor)
 }
 
-/** As SHOW says it: in the greatest unit that leaves no rest. */
+/** The time as SHOW returns it: in the largest unit without a remainder. */
 export function shownMilliseconds(milliseconds: number): string {
   if (milliseconds === 0) return '0'
   const units = ['d', 'h', 'min', 's'] as const

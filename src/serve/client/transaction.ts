@@ -8,7 +8,7 @@ import type { Settings, SettingsMark } from './client-settings.js'
  * - `none`      between two groups of statements
  * - `implicit`  in a group without BEGIN, which ends with the query string or with Sync
  * - `open`      after BEGIN
- * - `failed`    after an error behind BEGIN, until ROLLBACK
+ * - `failed`    after an error in a block, until ROLLBACK
  */
 type State = 'none' | 'implicit' | 'open' | 'failed'
 
@@ -32,7 +32,7 @@ interface Savepoint {
   readonly settings: SettingsMark
 }
 
-/** The transaction of one client, as far as locks and settings go: what it took and set, and what it goes back to. */
+/** The transaction of one client, for locks and settings: what it has taken and set, and what a rollback restores. */
 export class Transaction {
   readonly #locks: LockOwner
   readonly #settings: Settings
@@ -51,17 +51,17 @@ export class Transaction {
     return STATUS[this.#state]
   }
 
-  /** After BEGIN, whether it has failed or not. */
+  /** In a block after BEGIN, whether it has failed or not. */
   get isBlock(): boolean {
     return this.#state === 'open' || this.#state === 'failed'
   }
 
-  /** The text of BEGIN; null without. */
+  /** The text of BEGIN; null without BEGIN. */
   get begunWith(): string | null {
     return this.#begunWith
   }
 
-  /** In a block, or in a query string of several statements: what is set locally holds for those that follow. */
+  /** In a block, or in a query string of several statements: SET LOCAL applies to the statements that follow. */
   get holdsLocal(): boolean {
     return this.isBlock || this.#isSeveral
   }
@@ -70,31 +70,31 @@ export class Transaction {
     return this.#state === 'failed'
   }
 
-  /** The first statement of a group. */
+  /** Begins the first statement of a group. */
   enter(): void {
     if (this.#state !== 'none') return
     this.#begin('implicit')
   }
 
-  /** A query string of several statements. */
+  /** Begins a query string of several statements. */
   enterSeveral(): void {
     this.enter()
     this.#isSeveral = true
   }
 
-  /** A statement of a pipeline has run, and its group goes on; one that has ended the transaction begins another. */
+  /** A statement of a pipeline has run, and its group continues. If it ended the transaction, the next one begins another. */
   goesOn(): void {
     if (!this.isBlock) this.#isSeveral = this.#state === 'implicit'
   }
 
-  /** BEGIN. What came before it in the same group belongs to it. */
+  /** Runs BEGIN. Earlier statements of the same group belong to the block. */
   open(text: string): void {
     this.#begunWith = text
     if (this.#state === 'none') this.#begin('open')
     else this.#move('open')
   }
 
-  /** The end of a group: COMMIT of what had no BEGIN. */
+  /** Ends a group: commits statements without BEGIN. */
   leave(): Promise<void> | null {
     this.#isSeveral = false
     return this.#state === 'implicit' ? this.#end(true) : null
@@ -108,7 +108,7 @@ export class Transaction {
     await this.#end(false)
   }
 
-  /** A statement has failed: what the transaction has taken since the last savepoint is released at once. */
+  /** A statement has failed: locks that the transaction has taken since the last savepoint are released at once. */
   async fail(): Promise<void> {
     this.#isSeveral = false
     if (this.#state === 'implicit') return void (await this.#end(false))

@@ -11,8 +11,8 @@ export const VOID = ''
 const LOCK_TYPE: Readonly<Record<LockMode, string>> = { exclusive: 'ExclusiveLock', shared: 'ShareLock' }
 
 /**
- * Does what a function of the `pg_advisory` family does, and answers what it would. `tell` is for the warning that goes
- * with an unlock of what is not held.
+ * Runs a function of the `pg_advisory` family, and returns its result. It calls `tell` with the warning of an unlock without
+ * a lock.
  */
 export function callLock(
   call: LockCall,

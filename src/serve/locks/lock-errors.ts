@@ -1,7 +1,7 @@
 import { LockError, LockDeadlockError, type LockErrorCode } from '../../base/errors.js'
 import { FatalError, SqlError } from '../messages/sql-error.js'
 
-/** What PostgreSQL would say where the pool says this. */
+/** The SQLSTATE of PostgreSQL for each error of the pool. */
 const STATES: Readonly<Record<LockErrorCode, string>> = {
   LOCK_TIMEOUT: '55P03',
   LOCK_LOST: '57P01',
@@ -23,7 +23,7 @@ const STATES: Readonly<Record<LockErrorCode, string>> = {
   INVALID_KEY: '22023',
 }
 
-/** Messages that programs look for. What the pool says is the detail then. */
+/** Messages that programs look for. The pool's message becomes the detail. */
 const MESSAGES: Partial<Record<LockErrorCode, string>> = {
   LOCK_TIMEOUT: 'canceling statement due to lock timeout',
   LOCK_DEADLOCK: 'deadlock detected',
@@ -32,7 +32,7 @@ const MESSAGES: Partial<Record<LockErrorCode, string>> = {
 
 export const SHUTDOWN = 'terminating connection due to administrator command'
 
-/** The error that a client gets for one of the pool. Anything else is a mistake of ours, and goes through as it is. */
+/** The error that a client gets for an error of the pool. Any other error is a bug, and is returned unchanged. */
 export function toSqlError(error: unknown): unknown {
   if (!(error instanceof LockError)) return error
   const state = STATES[error.code]
@@ -43,11 +43,11 @@ export function toSqlError(error: unknown): unknown {
   return new SqlError(state, message, { ...extra(error), cause: error })
 }
 
-/** Some drivers put details into their message, and programs compare that, so a timeout has none, like PostgreSQL's. */
+/** Some drivers add details to their message, and programs compare that text. So a timeout has no details, as in PostgreSQL. */
 function extra(error: LockError): { readonly detail?: string; readonly hint?: string } {
   if (error.code === 'LOCK_TIMEOUT') return {}
   const detail = error.message
   if (error instanceof LockDeadlockError)
-    return { detail, hint: 'The other sessions go on when this one gives up what it holds.' }
+    return { detail, hint: 'The other sessions continue when this one releases its locks.' }
   return { detail }
 }

@@ -3,15 +3,15 @@ import type { Lock } from '../../lock/handle/lock.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import type { LockSource, Patience } from './lock-source.js'
 
-/** Until when a lock is held: for as long as the session lasts, or the transaction. */
+/** How long a lock is held: until the session ends, or the transaction. */
 export type LockScope = 'session' | 'transaction'
 
 type Counts = Readonly<Record<LockScope, Record<LockMode, number>>>
 
-/** One key that the client holds, in one or both modes, as often as it asked. */
+/** One key that the client holds, in one or both modes, with the number of times. */
 interface Hold {
   readonly key: LockKey
-  /** Exclusive if the client has it exclusively at all, but for what `LockSource` cannot do. */
+  /** Exclusive if the client has the key exclusively at least once; longer if `LockSource` cannot downgrade it. */
   lock: Lock
   readonly counts: Counts
 }
@@ -23,15 +23,15 @@ interface Taken {
 }
 
 /**
- * All locks of one client. In PostgreSQL a session may take the same lock again and again, and must give it back as often;
- * the pool's locks know neither sessions nor counts, so one lock of the pool stands behind all that a client has of a key.
+ * All locks of one client. In PostgreSQL a session may take the same lock many times, and must release it as often. The
+ * pool's locks know neither sessions nor counts, so the client has one lock of the pool for each key.
  *
- * A client asks for one thing at a time. Only `close` may come in between.
+ * A client makes one request at a time. Only `close` may come during another call.
  */
 export class LockOwner {
   readonly #source: LockSource
   readonly #holds = new Map<string, Hold>()
-  /** What the transaction took, in order, so that a savepoint is a place in it. Made when there is one. */
+  /** The locks that the transaction has taken, in order: a savepoint is an index in this list. Null until the first one. */
   #taken: Taken[] | null = null
   #awaited: string | null = null
   #isClosed = false
@@ -40,7 +40,7 @@ export class LockOwner {
     this.#source = source
   }
 
-  /** How many keys are held. */
+  /** How many keys the client holds. */
   get size(): number {
     return this.#holds.size
   }
@@ -49,29 +49,29 @@ export class LockOwner {
     return [...this.#holds.values()].map(({ key }) => key)
   }
 
-  /** The id of the key that is waited for; null if none is. */
+  /** The id of the key that the client waits for; null if it does not wait. */
   get awaited(): string | null {
     return this.#awaited
   }
 
-  /** Whether a key with this id is held. */
+  /** Whether the client holds the key with this id. */
   holds(id: string): boolean {
     return this.#holds.has(id)
   }
 
-  /** Whether one of the locks has been lost: then the session has to end, as one of PostgreSQL's would have. */
+  /** Whether a lock has been lost: then the session must end, as a session of PostgreSQL would. */
   get hasLost(): boolean {
     for (const { lock } of this.#holds.values()) if (!lock.isHeld) return true
     return false
   }
 
-  /** The pool's lock behind a key; null if the client does not hold it. */
+  /** The pool's lock for a key; null if the client does not hold it. */
   lockOf(key: LockKey): Lock | null {
     return this.#holds.get(idOf(key))?.lock ?? null
   }
 
   /**
-   * Waits for a lock. Null if the client has it already, and so has it once more.
+   * Waits for a lock. Null without a wait: the client has the lock already, and has it once more now.
    *
    * @throws as `LockPool.acquire`
    */
@@ -89,7 +89,7 @@ export class LockOwner {
     scope: LockScope,
     patience: Patience,
   ): Promise<void> {
-    // Most locks are free. A client that holds others tries first, because a wait has to look at each lock that is held.
+    // Most locks are free. A client that holds others tries first, because a wait has to examine each of its locks.
     const isFirst = this.#holds.size === 0
     let lock = isFirst ? null : await this.#source.tryAcquire(key, mode, patience)
     this.#awaited = id
@@ -101,7 +101,7 @@ export class LockOwner {
     this.#keep(id, key, mode, scope, lock)
   }
 
-  /** With all that is held known, so that a deadlock is found. */
+  /** Waits with all held locks announced, so that a deadlock is found. */
   #wait(key: LockKey, mode: LockMode, patience: Patience): Promise<Lock> {
     return runHoldingAll(this.#locks(), () => this.#source.acquire(key, mode, patience))
   }
@@ -118,8 +118,8 @@ export class LockOwner {
   }
 
   /**
-   * Releases what was taken once, for the session. Null if the client does not have it: nothing has changed then. Resolves
-   * when others can have it.
+   * Releases one acquisition for the session. Null if the client does not hold it; then nothing changes. Resolves when other
+   * clients can acquire the key.
    *
    * @throws {LockLostError}
    */
@@ -131,7 +131,7 @@ export class LockOwner {
     return this.#changed(id, hold) ?? DONE
   }
 
-  /** Releases everything that was taken for the session. */
+  /** Releases everything that the client has taken for the session. */
   async releaseAll(): Promise<void> {
     const released: Promise<void>[] = []
     for (const [id, hold] of this.#holds) {
@@ -142,12 +142,12 @@ export class LockOwner {
     await Promise.all(released)
   }
 
-  /** The place of a savepoint among what the transaction took. */
+  /** The number of locks that the transaction has taken so far, for a savepoint. */
   get mark(): number {
     return this.#taken?.length ?? 0
   }
 
-  /** Releases what the transaction took since `mark`; since its beginning, at its end. */
+  /** Releases the locks that the transaction has taken since `mark`, or all of them at its end. */
   rollBackTo(mark: number): Promise<void> {
     if (this.#taken === null) return DONE
     return this.#rollBackTo(mark, this.#taken)
@@ -163,11 +163,11 @@ export class LockOwner {
       hold.counts.transaction[mode]--
       changed.set(id, hold)
     }
-    // Once for each key: a lock that is changing its mode cannot be released.
+    // Once per key, because a lock that changes its mode cannot be released.
     await Promise.all([...changed].map(([id, hold]) => this.#changed(id, hold) ?? DONE))
   }
 
-  /** The client has gone: releases everything at once, also what is still on its way to it. */
+  /** The client has gone: releases everything at once, also locks that are still on their way to it. */
   close(): void {
     this.#isClosed = true
     for (const { lock } of this.#holds.values()) abandon(lock)
@@ -233,7 +233,7 @@ export class LockOwner {
     if (scope === 'transaction') (this.#taken ??= []).push({ id, mode })
   }
 
-  /** Fewer are counted: releases what is not needed any more. Null if there is nothing to release. */
+  /** The count has decreased: releases or downgrades the lock if possible. Null if there is nothing to wait for. */
   #changed(id: string, hold: Hold): Promise<void> | null {
     if (isUnused(hold)) return this.#drop(id, hold)
     const isTooMuch = hold.lock.mode === 'exclusive' && countOf(hold, 'exclusive') === 0
@@ -255,7 +255,7 @@ export class LockOwner {
 
 const DONE = Promise.resolve()
 
-/** The client has gone, so the outcome interests no one. */
+/** Ignores the outcome, because the client has gone. */
 function abandon(lock: Lock): void {
   lock.release().catch(() => undefined)
 }
@@ -272,12 +272,12 @@ function countOf({ counts: { session, transaction } }: Hold, mode: LockMode): nu
   return session[mode] + transaction[mode]
 }
 
-/** Whether what the client has is enough for one more. */
+/** Whether the lock that the client holds already covers this mode. */
 function isCovered({ lock }: Hold, mode: LockMode): boolean {
   return mode === 'shared' || lock.mode === 'exclusive'
 }
 
-/** Two keys exclude each other if and only if these are equal: a name never equals a number. */
+/** The id of a key. Two keys exclude each other if and only if their ids are equal: a name never equals a number. */
 function idOf(key: LockKey): string {
   if (typeof key === 'string') return `n${key}`
   return typeof key === 'bigint' ? String(key) : `${key[0]},${key[1]}`

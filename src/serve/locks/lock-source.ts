@@ -1,23 +1,23 @@
 import type { Lock } from '../../lock/handle/lock.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 
-/** How long a client is ready to wait. */
+/** How long a client waits, and what ends the wait. */
 export interface Patience {
-  /** In milliseconds. Infinity waits forever. */
+  /** Milliseconds. Infinity waits forever. */
   readonly timeoutMs: number
-  /** Ends the wait: a cancel, or the client has gone. */
+  /** Ends the wait: the client cancels, or has gone. */
   readonly signal: AbortSignal
-  /** Whom the lock is for, as it is shown with its holder. */
+  /** The client that the lock is for, as it is shown with its holder. */
   readonly label: string
 }
 
-/** Where locks come from: a `LockPool`. */
+/** The source of locks: a `LockPool`. */
 export interface LockSource {
   acquire(key: LockKey, mode: LockMode, patience: Patience): Promise<Lock>
-  /** Null if it is not free. */
+  /** Null if the lock is not free. */
   tryAcquire(key: LockKey, mode: LockMode, patience: Patience): Promise<Lock | null>
-  /** Makes a shared lock exclusive: the one that takes its place. Null if it must not wait, and others read as well. */
+  /** Replaces a shared lock by an exclusive one. Null if it must not wait, and there are other readers. */
   upgrade(lock: Lock, patience: Patience, mayWait: boolean): Promise<Lock | null>
-  /** Makes an exclusive lock shared; null if that is not possible here, and then it stays as it is. */
+  /** Replaces an exclusive lock by a shared one. Null if the backend cannot do that; then the lock stays as it is. */
   downgrade(lock: Lock): Promise<Lock> | null
 }

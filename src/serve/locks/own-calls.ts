@@ -6,12 +6,12 @@ import type { OwnCall } from '../sql/statement.js'
 import type { LockOwner } from './lock-owner.js'
 import type { Patience } from './lock-source.js'
 
-/** Where permits come from: the semaphores of a `LockPool`. */
+/** The source of permits: the semaphores of a `LockPool`. */
 export interface PermitSource {
   permit(name: string, permits: number, patience: Patience): Promise<Permit>
 }
 
-/** The permits of one client. It may have several of one name. */
+/** The permits of one client. It may have several permits of one name. */
 export class PermitOwner {
   readonly #source: PermitSource
   #held: { readonly name: string; readonly permit: Permit }[] = []
@@ -36,7 +36,7 @@ export class PermitOwner {
     return permit.number
   }
 
-  /** Releases the one that was taken last. False if there is none. */
+  /** Releases the permit that was taken last. False if there is none. */
   async release(name: string): Promise<boolean> {
     const at = this.#held.findLastIndex((each) => each.name === name)
     if (at < 0) return false
@@ -60,12 +60,12 @@ export class PermitOwner {
 
 export interface OwnArguments {
   readonly name: string
-  /** Null where it was left out, or is NULL. */
+  /** Null if it was left out, or is NULL. */
   readonly permits: number | null
   readonly timeoutMs: number | null
 }
 
-/** Does what one of lockpool's own SQL functions does. */
+/** Runs one of lockpool's own SQL functions. */
 export async function callOwn(
   call: OwnCall,
   { name, permits, timeoutMs }: OwnArguments,
@@ -102,7 +102,7 @@ function patienceOf(usual: Patience, timeoutMs: number | null): Patience {
   return { ...usual, timeoutMs: Math.min(timeoutMs, usual.timeoutMs) }
 }
 
-/** Without tokens a lock is a lock all the same: 0 says that there is none. */
+/** A lock works without tokens as well: 0 means that there is none. */
 function tokenOf(lock: Lock | null): bigint | null {
   if (lock === null) return null
   return BigInt(lock.tokenText ?? '0')

@@ -1,4 +1,4 @@
-/** The letters of what a server sends. */
+/** The message types of a server. */
 export const BACKEND = {
   authentication: 0x52,
   backendKeyData: 0x4b,
@@ -23,11 +23,11 @@ export const BACKEND = {
   rowDescription: 0x54,
 } as const
 
-/** A column of a result, as RowDescription says it. */
+/** A column of a result, as in RowDescription. */
 export interface Column {
   readonly name: string
   readonly type: number
-  /** Of the type; -1 for one of variable length. */
+  /** The size of the type in bytes; -1 for a type of variable length. */
   readonly size: number
 }
 
@@ -51,7 +51,7 @@ export const EMPTY_QUERY: Buffer = bare(BACKEND.emptyQueryResponse)
 export const PORTAL_SUSPENDED: Buffer = bare(BACKEND.portalSuspended)
 export const AUTHENTICATION_OK: Buffer = authentication(0, [])
 
-/** By transaction status. They are sent so often that they are made once. */
+/** ReadyForQuery by transaction status. These messages are frequent, so they are made once. */
 export const READY: Readonly<Record<TransactionStatus, Buffer>> = {
   I: message(BACKEND.readyForQuery, Buffer.from('I')),
   T: message(BACKEND.readyForQuery, Buffer.from('T')),
@@ -103,7 +103,7 @@ export function rowDescription(columns: readonly Column[], formatOf: (index: num
   return message(BACKEND.rowDescription, int16(columns.length), ...fields)
 }
 
-/** Null is NULL. */
+/** A null value is NULL. */
 export function dataRow(values: readonly (Buffer | null)[]): Buffer {
   const parts = values.map((value) =>
     value === null ? int32(-1) : Buffer.concat([int32(value.length), value]),
@@ -130,7 +130,7 @@ function bare(type: number): Buffer {
   return message(type)
 }
 
-/** With the zero that ends it: a zero inside would end it before its time. */
+/** A string with its terminating zero. A zero inside would end it too early. */
 export function text(value: string): Buffer {
   return Buffer.from(`${value.replaceAll('\0', '')}\0`)
 }

@@ -1,7 +1,7 @@
 import { ProtocolError } from './protocol-error.js'
 import { decodeUtf8 } from './utf8.js'
 
-/** Reads the fields of one message, and notices when it is too short. */
+/** Reads the fields of one message, and throws if the message is too short. */
 export class BodyReader {
   readonly #body: Buffer
   #at = 0
@@ -34,7 +34,7 @@ export class BodyReader {
     return this.#body.readUInt32BE(this.#skip(4))
   }
 
-  /** Up to a zero byte. @throws {SqlError} 22021 if it is no UTF-8 */
+  /** Reads up to a zero byte. @throws {SqlError} 22021 if the bytes are not UTF-8 */
   text(): string {
     const end = this.#body.indexOf(0, this.#at)
     if (end < 0) throw new ProtocolError('invalid string in message')
@@ -53,12 +53,12 @@ export class BodyReader {
     return this.bytes(this.left)
   }
 
-  /** @throws {ProtocolError} if something is left */
+  /** @throws {ProtocolError} if bytes are left */
   end(): void {
     if (this.left !== 0) throw new ProtocolError('invalid message format')
   }
 
-  /** As many as `count` says, each read by `one`. A count that is too great for the rest of the message is refused. */
+  /** Reads `count` elements with `one`. It refuses a count that is too large for the rest of the message. */
   list<T>(count: number, leastBytes: number, one: () => T): T[] {
     if (count < 0 || count * leastBytes > this.left)
       throw new ProtocolError('insufficient data left in message')

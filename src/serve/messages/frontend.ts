@@ -1,7 +1,7 @@
 import { BodyReader } from './body-reader.js'
 import { ProtocolError } from './protocol-error.js'
 
-/** The letters of what clients send. */
+/** The message types of clients. */
 export const FRONTEND = {
   bind: 0x42,
   close: 0x43,
@@ -22,7 +22,7 @@ export const FRONTEND = {
 export interface ParseMessage {
   readonly name: string
   readonly text: string
-  /** Of parameters; 0 where the client leaves it open. */
+  /** The types of parameters; 0 if the client does not declare one. */
   readonly types: readonly number[]
 }
 
@@ -32,9 +32,9 @@ export type Format = 0 | 1
 export interface BindMessage {
   readonly portal: string
   readonly statement: string
-  /** Of parameters: none is all text, one is for all. */
+  /** The formats of parameters: none means all text, one applies to all. */
   readonly formats: readonly Format[]
-  /** Null is NULL. */
+  /** A null value is NULL. */
   readonly values: readonly (Buffer | null)[]
   readonly resultFormats: readonly Format[]
 }
@@ -78,7 +78,7 @@ export function readBind(body: Buffer): BindMessage {
   return { portal, statement, formats, values, resultFormats }
 }
 
-/** Of Describe and Close. */
+/** The message of Describe and Close. */
 export function readNamed(body: Buffer): NamedMessage {
   const reader = new BodyReader(body)
   const kind = reader.byte()

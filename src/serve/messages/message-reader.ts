@@ -5,14 +5,14 @@ export interface Message {
   /** A character code. Startup packets have none: 0. */
   readonly type: number
   readonly body: Buffer
-  /** All of it, as it came. */
+  /** The whole message, as received. */
   readonly bytes: Buffer
 }
 
-/** A startup packet has no type; PostgreSQL itself reads at most this many bytes of one. */
+/** A startup packet has no type. PostgreSQL reads at most this many bytes of it. */
 const MAX_STARTUP_BYTES = 10_000
 
-/** The maximum size of a message before the client is known. A password fits, not more. */
+/** The maximum size of a message before the login. A password fits, but not much more. */
 export const MAX_LOGIN_BYTES = 10_000
 
 /** Smaller chunks are joined, so that each byte is copied a few times at most. */
@@ -21,20 +21,20 @@ const SMALL_BYTES = 4096
 const NOTHING: Buffer = Buffer.alloc(0)
 
 /**
- * Cuts a stream of bytes into messages. A message that is longer than allowed is refused by its length, before any of it is
- * kept, so a client can make us keep `maxBytes` and one chunk, not more.
+ * Splits a stream of bytes into messages. It refuses a message that is too long by its length field, before it stores any of
+ * it. So a client can make the front store `maxBytes` and one chunk, not more.
  */
 export class MessageReader {
   maxBytes: number = MAX_LOGIN_BYTES
   isStartup = true
   #bytes = NOTHING
-  /** What of `#bytes` has been handed out. */
+  /** The offset in `#bytes` up to which messages have been returned. */
   #at = 0
-  /** Chunks behind `#bytes`, which are joined when they make a whole message. */
+  /** Chunks after `#bytes`. They are joined when they complete a message. */
   #chunks: Buffer[] = []
   #length = 0
 
-  /** How many buffers hold what waits. */
+  /** How many buffers contain the pending bytes. */
   get buffers(): number {
     return this.#chunks.length + 1
   }
@@ -57,7 +57,7 @@ export class MessageReader {
     this.#joinSmall()
   }
 
-  /** A client that sends byte by byte must not make us keep a buffer for each. */
+  /** A client that sends single bytes must not make the front keep a buffer for each. */
   #joinSmall(): void {
     const chunks = this.#chunks
     for (let last = chunks.length - 1; last > 0; last--) {
@@ -92,7 +92,7 @@ export class MessageReader {
     return { type, body, bytes }
   }
 
-  /** What has come and was not read as a message: for the next reader of the stream. */
+  /** Takes the bytes that were not read as messages, for the next reader of the stream. */
   rest(): Buffer {
     this.#join(this.pending)
     const rest = this.#bytes.subarray(this.#at, this.#length)

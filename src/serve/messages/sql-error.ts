@@ -5,7 +5,7 @@ export interface SqlErrorDetails {
   readonly cause?: unknown
 }
 
-/** What a client's statement is answered with: an error with its SQLSTATE, after which the session goes on. */
+/** The answer to a client's statement: an error with its SQLSTATE. The session continues. */
 export class SqlError extends Error {
   static {
     this.prototype.name = 'SqlError'
@@ -15,7 +15,7 @@ export class SqlError extends Error {
   readonly state: string
   readonly detail: string | undefined
   readonly hint: string | undefined
-  /** Of the mistake in the query string, in characters from 1 on. */
+  /** The position of the error in the query string, in characters from 1. */
   readonly position: number | undefined
 
   constructor(state: string, message: string, more: SqlErrorDetails = {}) {

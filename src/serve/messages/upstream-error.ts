@@ -1,4 +1,4 @@
-/** The upstream's own error, which the client gets as it is. */
+/** The upstream's own error, which the client gets unchanged. */
 export class UpstreamError extends Error {
   static {
     this.prototype.name = 'UpstreamError'

@@ -1,7 +1,7 @@
 import { commandComplete, dataRow, rowDescription, type Column } from './backend.js'
 import type { Value } from './values.js'
 
-/** At most this many descriptions are kept. Programs that give each call an alias of its own would fill the memory. */
+/** The most descriptions that are kept. Programs that use a new alias in each call would fill the memory. */
 const MOST_KEPT = 100
 
 const described = new Map<string, Buffer>()
@@ -11,14 +11,14 @@ const TRUE = dataRow([Buffer.from('t')])
 const FALSE = dataRow([Buffer.from('f')])
 const VOID = dataRow([Buffer.alloc(0)])
 
-/** The description of a row as text. That of one column is made once, because nearly all lock statements have one. */
+/** The description of a row as text. A description with one column is cached, because nearly all lock statements have one. */
 export function describeAsText(columns: readonly Column[]): Buffer {
   const [only] = columns
   if (only === undefined || columns.length > 1) return rowDescription(columns, asText)
   return keep(described, `${only.type} ${only.name}`, () => rowDescription(columns, asText))
 }
 
-/** The row of one value as text, if it is one that lock functions answer; else null. */
+/** The row with one value as text, if it is a usual result of lock functions; else null. */
 export function usualRow(value: Value): Buffer | null {
   if (value === true) return TRUE
   if (value === false) return FALSE

@@ -2,10 +2,10 @@ import { SqlError } from './sql-error.js'
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** @throws {SqlError} 22021: what is no UTF-8 must not be read as something else than the server would read */
+/** @throws {SqlError} 22021 if the bytes are not UTF-8: the server would read them differently */
 export function decodeUtf8(bytes: Buffer): string {
   const text = bytes.toString('utf8')
-  // Only what can't be read becomes U+FFFD, or what was U+FFFD before.
+  // U+FFFD replaces invalid bytes, or was in the text before.
   if (!text.includes('\ufffd')) return text
   try {
     return strict.decode(bytes)

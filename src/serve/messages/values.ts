@@ -23,7 +23,7 @@ export const SIZE_OF_TYPE: Readonly<Record<number, number>> = {
   [TYPE.void]: 4,
 }
 
-/** What a lock statement takes or answers. `''` stands for the void result of `pg_advisory_lock`. */
+/** An argument or a result of a lock statement. `''` stands for the void result of `pg_advisory_lock`. */
 export type Value = bigint | boolean | string | null
 
 const INTEGER_TYPES: ReadonlySet<number> = new Set([TYPE.int2, TYPE.int4, TYPE.int8, TYPE.oid])
@@ -37,15 +37,15 @@ const BYTES_OF_INTEGER: Readonly<Record<number, number>> = {
   [TYPE.oid]: 4,
 }
 
-/** Others are read by the upstream alone. */
+/** Whether this type is read here. Only the upstream reads others. */
 export function isReadHere(type: number): boolean {
   return INTEGER_TYPES.has(type) || type === TYPE.bool || TEXT_TYPES.has(type)
 }
 
 /**
- * A parameter as the client sent it.
+ * Reads a parameter as the client sent it.
  *
- * @throws {SqlError} as PostgreSQL says it of a value that is none of its type
+ * @throws {SqlError} with PostgreSQL's error if the value is not valid for its type
  */
 export function decodeParameter(bytes: Buffer | null, type: number, format: Format, index = 1): Value {
   if (bytes === null) return null
@@ -96,9 +96,9 @@ export function decodeText(text: string, type: number): Value {
 }
 
 /**
- * The text as an integer of that type.
+ * Reads the text as an integer of that type.
  *
- * @throws {SqlError} 22P02 if it is none, 22003 if it is too great
+ * @throws {SqlError} 22P02 if it is no integer, 22003 if it is out of range
  */
 export function toInteger(text: string, type: number): bigint {
   const name = NAMES[type]!
@@ -114,7 +114,7 @@ export function fits(value: bigint, type: number): boolean {
   return BigInt.asIntN(BITS[type]!, value) === value
 }
 
-/** A result for the client. */
+/** A result in the format that the client wants. */
 export function encodeValue(value: Value, type: number, format: Format): Buffer | null {
   if (value === null) return null
   if (format === 0 || typeof value === 'string') return Buffer.from(textOf(value))

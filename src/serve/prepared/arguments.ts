@@ -7,15 +7,15 @@ import type { Bound } from './bound.js'
 /** Asks the upstream for the values of a `SELECT` of one row, as text. */
 export type Evaluate = (evaluation: Evaluation, bound: Bound) => Promise<readonly (string | null)[]>
 
-/** What a function of the lock family is called with. */
+/** An argument of a lock function. */
 export type ArgumentValue = bigint | string | null
 
-/** @throws {SqlError} a value that is none of its type */
+/** @throws {SqlError} a value is not valid for its type */
 export function localValues(parts: readonly Argument[], bound: Bound): readonly ArgumentValue[] {
   return parts.map((part) => localValue(part, bound))
 }
 
-/** PostgreSQL plans at Bind, and carries out casts of constants then. @throws {SqlError} */
+/** PostgreSQL plans at Bind, and applies casts of constants then. @throws {SqlError} */
 export function checkCasts({ columns }: SelectStatement, bound: Bound): void {
   for (const { value } of columns) {
     if (value.is !== 'lock' || value.evaluation !== null) continue
@@ -23,7 +23,7 @@ export function checkCasts({ columns }: SelectStatement, bound: Bound): void {
   }
 }
 
-/** @throws {SqlError} a value that is none of its type, or what the upstream says */
+/** @throws {SqlError} a value is not valid for its type, or the upstream refuses it */
 export async function evaluatedValues(
   parts: readonly Argument[],
   evaluation: Evaluation,
@@ -43,7 +43,7 @@ function localValue(part: Argument, bound: Bound): ArgumentValue {
 const INTEGER = { int8: TYPE.int8, int4: TYPE.int4 } as const
 const NAMES = { int8: 'bigint', int4: 'integer' } as const
 
-/** A cast that is written around a parameter: of text it reads a number, of a number it keeps the range. */
+/** Applies an explicit cast of a parameter: it parses a text as a number, and checks the range of a number. */
 function casted(value: Value, type: ParameterType): Value {
   if (type !== 'int8' && type !== 'int4' && type !== 'int2') return value
   if (typeof value === 'string') return toInteger(value, TYPE[type])
@@ -54,7 +54,7 @@ function casted(value: Value, type: ParameterType): Value {
 
 const CAST_NAMES = { int8: 'bigint', int4: 'integer', int2: 'smallint' } as const
 
-/** The implicit cast to the type of the argument. */
+/** Applies the implicit cast to the type of the argument. */
 function typed(value: Value, type: ArgumentType): ArgumentValue {
   if (value === null) return null
   if (type === 'text') return String(value)

@@ -5,10 +5,10 @@ import type { ParameterType, Statement } from '../sql/statement.js'
 
 /** The parameters of one execution. */
 export interface Bound {
-  /** The `$n` of this number, from 1 on. @throws {SqlError} it is none of its type */
+  /** The value of `$n`, from 1. @throws {SqlError} the value is not valid for its type */
   readonly value: (index: number) => Value
   readonly types: readonly number[]
-  /** As the client sent it; null in the simple protocol. */
+  /** The message of the client; null in the simple protocol. */
   readonly message: BindMessage | null
 }
 
@@ -20,7 +20,7 @@ export const UNBOUND: Bound = {
   message: null,
 }
 
-/** @throws {SqlError} 08P01 if they are not as many as the statement has */
+/** @throws {SqlError} 08P01 if the number of parameters is wrong */
 export function bind(message: BindMessage, types: readonly number[], statementName: string): Bound {
   if (message.values.length !== types.length)
     throw new SqlError(
@@ -42,7 +42,7 @@ export function checkValues({ types, value }: Bound): void {
   for (const [at, type] of types.entries()) if (isReadHere(type)) value(at + 1)
 }
 
-/** Null where only the upstream can say. */
+/** Null if only the upstream knows the type. */
 const TYPE_OF: Readonly<Record<ParameterType, number | null>> = {
   int8: TYPE.int8,
   int4: TYPE.int4,
@@ -52,7 +52,7 @@ const TYPE_OF: Readonly<Record<ParameterType, number | null>> = {
   unknown: null,
 }
 
-/** The type of each parameter: as the client declares it, else as it is inferred; null where that takes the upstream. */
+/** The type of each parameter: declared by the client, or else inferred; null if only the upstream knows it. */
 export function parameterTypes(statement: Statement, declared: readonly number[]): (number | null)[] {
   const inferred = statement.kind === 'select' ? statement.parameters : []
   const count = Math.max(statement.parameterCount, declared.length)

@@ -4,7 +4,7 @@ import { acceptsOid } from '../sql/parameter-types.js'
 import type { Argument, Statement } from '../sql/statement.js'
 
 /**
- * Types that a client declares have to be some that PostgreSQL would cast to those of the function by itself.
+ * Checks that PostgreSQL would implicitly cast the declared types to those of the function.
  *
  * @throws {SqlError} 42883
  */
@@ -34,7 +34,7 @@ function argumentsOf(call: Call): readonly Argument[] {
   return [name, permits, timeout].filter((part) => part !== undefined)
 }
 
-/** As PostgreSQL calls the types that drivers declare where a key should be. */
+/** PostgreSQL's names of the types that drivers declare for a key. */
 const NAMES: Readonly<Record<number, string>> = {
   16: 'boolean',
   17: 'bytea',

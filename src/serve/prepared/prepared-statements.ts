@@ -6,9 +6,9 @@ import type { Bound } from './bound.js'
 export interface Prepared {
   readonly name: string
   readonly statement: Statement | null
-  /** As the client declared them; 0 where it did not. */
+  /** The types that the client has declared; 0 for others. */
   readonly declared: readonly number[]
-  /** Of its parameters; null where only the upstream can say, and has not been asked. */
+  /** The types of its parameters; null if only the upstream knows a type, and was not asked yet. */
   types: readonly (number | null)[]
 }
 
@@ -21,10 +21,10 @@ export interface Portal {
   hasRun: boolean
 }
 
-/** More of either than any driver keeps. */
+/** The limit for statements and for portals. No driver keeps more. */
 const MAX_PREPARED = 10_000
 
-/** What one client has prepared. Nothing is made before there is something. */
+/** The prepared statements of one client. The maps are created with the first entry. */
 export class PreparedStatements {
   #statements: Map<string, Prepared> | null = null
   #portals: Map<string, Portal> | null = null
@@ -47,7 +47,7 @@ export class PreparedStatements {
     throw new SqlError('26000', `prepared statement "${name}" does not exist`)
   }
 
-  /** False if there is none of that name. */
+  /** False if there is no statement of that name. */
   remove(name: string): boolean {
     return this.#statements?.delete(name) ?? false
   }
@@ -73,7 +73,7 @@ export class PreparedStatements {
     return portal
   }
 
-  /** Null if there is none of that name. */
+  /** Null if there is no portal of that name. */
   removePortal(name: string): Portal | null {
     const portal = this.#portals?.get(name) ?? null
     this.#portals?.delete(name)

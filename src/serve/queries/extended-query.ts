@@ -155,7 +155,7 @@ function isHere(statement: Statement, { passing }: QuerySession): boolean {
   return isAnsweredHere(statement, passing !== null)
 }
 
-/** What the client has left open, and can't be inferred here, is asked of the upstream, once. */
+/** Asks the upstream once for types that the client did not declare and that cannot be inferred here. */
 function typesOf(prepared: Prepared, session: QuerySession): readonly number[] | Promise<readonly number[]> {
   const { statement, types, declared } = prepared
   if (statement === null || types.every((type) => type !== null)) return types as readonly number[]

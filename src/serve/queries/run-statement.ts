@@ -16,7 +16,8 @@ function concernsUpstream(statement: Statement): boolean {
 }
 
 /**
- * Runs a statement that is answered here, and at the upstream as well if its transaction is open there.
+ * Runs a statement that the front answers. If the client's transaction is open at the upstream, the statement also runs
+ * there.
  *
  * @throws {SqlError} {LockError} {UpstreamError}
  */
@@ -43,14 +44,14 @@ async function runThereAndHere(
   try {
     await passing.command(isCommit && transaction.hasFailed ? passing.rollback : statement.text)
   } catch (error) {
-    // A COMMIT that fails ends the transaction all the same.
+    // A COMMIT that fails also ends the transaction.
     if (isCommit) await transaction.rollBack()
     throw error
   }
   return runHere(statement, bound, session)
 }
 
-/** Sends what a statement has brought, but for the description of its row. */
+/** Sends the result of a statement, without the description of its row. */
 export function sendOutcome(
   { link }: Pick<QuerySession, 'link'>,
   outcome: Outcome,

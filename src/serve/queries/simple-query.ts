@@ -9,9 +9,9 @@ import { resultColumns } from '../statements/result-columns.js'
 import { complete, runStatement, sendOutcome } from './run-statement.js'
 
 /**
- * Runs a query string, and sends what its statements bring. ReadyForQuery is left to the caller.
+ * Runs a query string, and sends the results of its statements. The caller sends ReadyForQuery.
  *
- * @throws {SqlError} {LockError} {UpstreamError} and what came behind in the string has not run
+ * @throws {SqlError} {LockError} {UpstreamError} and the statements after the failed one have not run
  */
 export function runSimpleQuery(text: string, session: QuerySession): void | Promise<void> {
   session.prepared.remove('')
@@ -27,7 +27,7 @@ async function runSeveral(statements: readonly Statement[], session: QuerySessio
   for (const statement of statements) await runOne(statement, true, session)
 }
 
-/** In one piece: their transaction, if there is no BEGIN, is the upstream's own. */
+/** Passes the whole query string on. Without a BEGIN, the upstream runs it in one transaction. */
 async function passAll(text: string, statements: readonly Statement[], session: QuerySession): Promise<void> {
   checkMayRun(statements[0]!, session)
   const { passing } = session
@@ -63,13 +63,13 @@ async function runOne(statement: Statement, isPart: boolean, session: QuerySessi
   await passing!.query(statement.text)
 }
 
-/** What failed a block leaves its portal behind, in which it ran. */
+/** After an error in a block, PostgreSQL keeps the portal in which the statement ran. */
 function leavePortal(statement: Statement, { prepared }: QuerySession): void {
   const unnamed = { name: '', statement, declared: [], types: [] }
   prepared.addPortal({ name: '', prepared: unnamed, bound: UNBOUND, hasRun: true })
 }
 
-/** Whether a statement that is not answered here may go to the upstream. */
+/** Whether a statement that the front does not answer may go to the upstream. */
 export function mayPass(statement: Statement, { passing, mayPin }: QuerySession): boolean {
   if (passing === null) return false
   return statement.kind !== 'suspicious' || mayPin

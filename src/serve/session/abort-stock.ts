@@ -1,11 +1,11 @@
 import { keepListening } from '../../base/on-abort.js'
 
-/** At most this many are kept for later statements. */
+/** The most controllers that are kept for later statements. */
 const MOST_KEPT = 1000
 
 /**
- * Controllers that were not used, for the next statement of whichever client. One takes more memory than all else of a session
- * that idles with a lock, and making one for each statement takes time.
+ * Unused controllers, for the next statement of any client. A controller takes more memory than the rest of an idle session
+ * with a lock, and creating one for each statement takes time.
  */
 export class AbortStock {
   readonly #kept: AbortController[] = []

@@ -29,7 +29,7 @@ import { runSimpleQuery } from '../queries/simple-query.js'
 import { StatementTimes } from './statement-times.js'
 import { Transaction } from '../client/transaction.js'
 
-/** Messages that may be thrown away behind an error, up to the next Sync. */
+/** Messages that are ignored after an error, up to the next Sync. */
 const EXTENDED: ReadonlySet<number> = new Set([
   FRONTEND.parse,
   FRONTEND.bind,
@@ -55,7 +55,7 @@ export class ClientSession extends Expiring implements QuerySession {
   readonly #reported: Reported
   #isWorking = false
   #isOver = false
-  /** Behind an error in the extended protocol nothing counts up to the next Sync. */
+  /** After an error in the extended protocol, messages are ignored up to the next Sync. */
   #skipsToSync = false
   #isLeaving = false
 
@@ -85,7 +85,7 @@ export class ClientSession extends Expiring implements QuerySession {
     return this.#ports.evaluator
   }
 
-  /** What may read tables is evaluated where the client's transaction is. */
+  /** An expression that may read tables is evaluated in the client's transaction. */
   evaluate(...[evaluation, bound]: Parameters<Evaluate>): ReturnType<Evaluate> {
     const where = evaluation.isPure ? this.evaluator : (this.passing ?? this.evaluator)
     return where.evaluate(evaluation, bound)
@@ -99,7 +99,7 @@ export class ClientSession extends Expiring implements QuerySession {
     return this.#ports.mayPin
   }
 
-  /** What the client waits for is waited for since then; null if it waits for nothing. */
+  /** Whether a message of the client is being handled. */
   get isBusy(): boolean {
     return this.#isWorking
   }
@@ -115,7 +115,7 @@ export class ClientSession extends Expiring implements QuerySession {
     this.#watchIdle()
   }
 
-  /** Bytes have come. */
+  /** The client has sent bytes. */
   received(): void {
     if (this.#isWorking || this.#isOver) return
     this.callOff()
@@ -138,7 +138,7 @@ export class ClientSession extends Expiring implements QuerySession {
     return name === 'current_database' ? database : user
   }
 
-  /** The server gets the settings with the transaction; one that is open there has to hear of later ones. */
+  /** The server gets the settings when its transaction begins. If one is open there, the server must get later changes too. */
   setConfig(name: string, value: string | null, isLocal: boolean): Value | Promise<Value> {
     const set = (): Value => {
       this.settings.set(name, value, isLocal)
@@ -148,14 +148,14 @@ export class ClientSession extends Expiring implements QuerySession {
     return this.passing.command(setConfigSql(name, value, isLocal)).then(set)
   }
 
-  /** A CancelRequest. */
+  /** The client has sent a CancelRequest. */
   cancel(): void {
     if (!this.#isWorking) return
     this.#times.cancel(new SqlError('57014', 'canceling statement due to user request'))
     this.passing?.cancel()
   }
 
-  /** Ends the session from our side, with an error that the client gets. */
+  /** The front ends the session, with an error for the client. */
   end(error: SqlError): void {
     this.#endWith(errorResponse(error, 'FATAL', this.#ports.failed))
   }
@@ -166,7 +166,7 @@ export class ClientSession extends Expiring implements QuerySession {
     this.closed()
   }
 
-  /** The front ends: the session goes as soon as it holds nothing and does nothing. */
+  /** The front is ending: the session ends as soon as it holds nothing and does nothing. */
   leaveWhenFree(): void {
     this.#isLeaving = true
     if (!this.#isWorking) this.#leaveIfFree()
@@ -177,12 +177,12 @@ export class ClientSession extends Expiring implements QuerySession {
     if (this.#isLeaving && !holds) this.end(new FatalError('57P01', SHUTDOWN))
   }
 
-  /** The connection has gone, or is going. */
+  /** The connection has ended, or is ending. */
   closed(): void {
     if (this.#isOver) return
     this.#isOver = true
     this.callOff()
-    // An error costs more than all else of this, and ten thousand clients may go at once.
+    // Creating an error costs more than the rest of this method, and ten thousand clients may go at once.
     if (this.#isWorking) this.#times.cancel(new FatalError('08006', 'the client has gone'))
     this.locks.close()
     this.permits.close()
@@ -190,7 +190,7 @@ export class ClientSession extends Expiring implements QuerySession {
     this.#ports.ended(this)
   }
 
-  /** Time is up for a client that says nothing. */
+  /** A silent client has reached its time limit. */
   override expire(): void {
     if (this.#isWorking) return
     const isBlock =
@@ -228,7 +228,7 @@ export class ClientSession extends Expiring implements QuerySession {
     this.#watchIdle()
   }
 
-  // Not async, as most of what lies between a message and its lock: each promise on that way costs as much as a lock.
+  // Not async, like most functions between a message and its lock: each promise on this path costs as much as a lock.
   #handle({ type, body }: Message): void | Promise<void> {
     if (this.#skipsToSync && type !== FRONTEND.sync && type !== FRONTEND.terminate) return undefined
     if (EXTENDED.has(type)) return this.#extended(type, body)
@@ -250,7 +250,7 @@ export class ClientSession extends Expiring implements QuerySession {
       case FRONTEND.copyData:
       case FRONTEND.copyDone:
       case FRONTEND.copyFail:
-        // What a client has sent before it knew that its COPY was refused.
+        // The client has sent this before it knew that its COPY was refused.
         return undefined
       default:
         throw new ProtocolError(`invalid frontend message type ${type}`)
@@ -278,7 +278,7 @@ export class ClientSession extends Expiring implements QuerySession {
     this.#skipsToSync = true
   }
 
-  /** Runs the rest of a group of statements, ends the transaction that it was without a BEGIN, and says so. */
+  /** Runs the rest of a group of statements, commits its implicit transaction, and sends ReadyForQuery. */
   async #group(run: () => void | Promise<void>): Promise<void> {
     try {
       const running = run()
@@ -297,7 +297,7 @@ export class ClientSession extends Expiring implements QuerySession {
     this.link.flush()
   }
 
-  /** Tells the client of an error of its statement. @throws what ends the connection */
+  /** Sends the client the error of its statement. @throws the error if it ends the connection */
   async #tell(error: unknown): Promise<void> {
     const known = toSqlError(this.#times.explain(error))
     if (known instanceof FatalError || known instanceof ProtocolError) throw known
@@ -307,7 +307,9 @@ export class ClientSession extends Expiring implements QuerySession {
     await this.transaction.fail()
   }
 
-  /** A lock has been lost somewhere: if it was this client's, the connection ends as a real one would have. */
+  /**
+   * A lock of the pool has been lost. If it belongs to this client, its connection ends, as a connection to PostgreSQL would.
+   */
   checkLosses(): void {
     if (this.#isOver || !(this.locks.hasLost || this.permits.hasLost)) return
     this.end(new FatalError('57P01', SHUTDOWN, { detail: 'An advisory lock of this session was lost.' }))

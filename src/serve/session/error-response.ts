@@ -3,7 +3,7 @@ import { report } from '../messages/backend.js'
 import { ProtocolError } from '../messages/protocol-error.js'
 import { SqlError } from '../messages/sql-error.js'
 
-/** The answer to a client for an error. A mistake of ours goes to `failed`, and the client gets no details of it. */
+/** The answer to a client for an error. A bug of lockpool goes to `failed`, and the client gets no details. */
 export function errorResponse(
   error: unknown,
   severity: 'ERROR' | 'FATAL',

@@ -7,7 +7,7 @@ import type { AbortStock } from './abort-stock.js'
 import type { ServerSettings } from '../client/client-settings.js'
 import type { Evaluator, Passing } from '../upstream/passing.js'
 
-/** What all sessions have in common. */
+/** The parts that all sessions share. */
 export interface SessionPorts<ClientSession> {
   readonly clock: Clock
   readonly aborts: AbortStock
@@ -16,16 +16,16 @@ export interface SessionPorts<ClientSession> {
   readonly server: ServerSettings & { readonly version: string; readonly database: string }
   readonly source: LockSource & PermitSource
   readonly evaluator: Evaluator
-  /** Null where other statements are refused. */
+  /** Null if other statements are refused. */
   readonly passingFor:
     ((session: ClientSession, allSessions: () => Iterable<ClientSession>) => Passing) | null
   readonly mayPin: boolean
   /** How long a client may be silent. Infinity means forever. */
   readonly idleTimeoutMs: number
-  /** All that are there, the one that asks included. */
+  /** All sessions, including the one that asks. */
   allSessions(): Iterable<ClientSession>
-  /** The session is over. */
+  /** Called when the session is over. */
   ended(session: ClientSession): void
-  /** A mistake of ours. */
+  /** Called with bugs of lockpool. */
   readonly failed: (error: unknown) => void
 }

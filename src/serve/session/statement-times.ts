@@ -5,18 +5,18 @@ import { SqlError } from '../messages/sql-error.js'
 import type { AbortStock } from './abort-stock.js'
 import type { Settings } from '../client/client-settings.js'
 
-/** The pool waits at most a day, or forever. */
+/** The longest time limit of the pool, apart from Infinity. */
 const LONGEST_MS = 86_400_000
 
-/** How long the statement under way may still take: what the client has set, and whether it has canceled. */
+/** How long the current statement may still take, by the client's timeouts, and whether the client has canceled it. */
 export class StatementTimes {
   readonly #clock: Clock
   readonly #settings: Settings
   readonly #aborts: AbortStock
   #since = 0
-  /** While a statement is under way that waits for locks. */
+  /** Not null while a statement waits for locks. */
   #controller: AbortController | null = null
-  /** Whether the end of the statement's time came before that of the lock's. */
+  /** Whether the statement's timeout comes before the lock's timeout. */
   #isStatementFirst = false
 
   constructor(clock: Clock, settings: Settings, aborts: AbortStock) {
@@ -43,7 +43,7 @@ export class StatementTimes {
     }
   }
 
-  /** Nothing is under way any more. */
+  /** No statement is running any more. */
   end(): void {
     if (this.#controller === null) return
     this.#aborts.giveBack(this.#controller)
@@ -55,7 +55,7 @@ export class StatementTimes {
     this.#controller = null
   }
 
-  /** A timeout of the pool is that of the statement, if this came first. */
+  /** If the statement's timeout came first, the pool's timeout becomes that of the statement. */
   explain(error: unknown): unknown {
     if (!(error instanceof LockTimeoutError) || !this.#isStatementFirst) return error
     return new SqlError('57014', 'canceling statement due to statement timeout', { cause: error })

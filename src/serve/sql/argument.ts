@@ -14,7 +14,7 @@ export interface ReadArgument {
   readonly isPure: boolean
 }
 
-/** What a constant or parameter is before it is one of a function's argument types. */
+/** A constant or a parameter, before it is cast to the argument type of a function. */
 type Simple =
   | { readonly is: 'integer'; readonly value: bigint }
   | { readonly is: 'string'; readonly value: string }
@@ -22,7 +22,7 @@ type Simple =
   | { readonly is: 'parameter'; readonly index: number }
 
 /**
- * Reads the tokens of one argument. Null if it may hold a lock call, or is something that only calls have (`DISTINCT`,
+ * Reads the tokens of one argument. Null if it may contain a lock call, or syntax that is only valid in calls (`DISTINCT`,
  * `name => value`).
  */
 export function readArgument(
@@ -48,7 +48,7 @@ function isExpression(tokens: readonly Token[]): boolean {
   return !isStrange && suspicionOf(tokens) === null
 }
 
-/** A constant or a parameter, in parentheses or casts or not; null for anything that the upstream has to evaluate. */
+/** A constant or a parameter, also with parentheses or casts; null if the upstream must evaluate it. */
 function readSimple(tokens: readonly Token[], text: string, type: ArgumentType): Argument | null {
   const reader = new Reader(text, tokens)
   const casts: CastType[] = []
@@ -59,7 +59,7 @@ function readSimple(tokens: readonly Token[], text: string, type: ArgumentType):
     : constantArgument(value, casts, type)
 }
 
-/** `-1::int8` is `-(1::int8)` for PostgreSQL: the same number, but where the range ends. */
+/** PostgreSQL reads `-1::int8` as `-(1::int8)`. That is the same number, except at the end of the range. */
 function readCasted(reader: Reader, casts: CastType[]): Simple | null {
   const value = readInner(reader, casts)
   if (value === null) return null
@@ -114,7 +114,7 @@ function parameterArgument(index: number, casts: readonly CastType[], type: Argu
   return { is: 'parameter', type, index, parameterType: cast, isCast: true }
 }
 
-/** Implicitly, as for an argument of a function. */
+/** Whether PostgreSQL casts this implicitly to an argument of a function. */
 const castsTo = (from: CastType, to: ArgumentType): boolean => {
   if (to === 'text') return from === 'text'
   return isInteger(from) && (to === 'int8' || from !== 'int8')
@@ -138,7 +138,7 @@ function constantArgument(
   return { is: 'constant', type, value: number }
 }
 
-/** Of a string as `int8in` reads it; older and newer servers agree on no more than digits. */
+/** A string is read like `int8in` reads it. Older and newer servers agree only on digits. */
 function integerOf(value: Exclude<Simple, { is: 'parameter' }>): bigint | null {
   if (value.is === 'integer') return value.value
   if (value.is === 'null') return null
@@ -146,6 +146,6 @@ function integerOf(value: Exclude<Simple, { is: 'parameter' }>): bigint | null {
   return digits === undefined ? null : BigInt(digits.replace('+', ''))
 }
 
-/** A cast comes before the sign, and 32768 is no int2: so the server decides what `-32768::int2` is. */
+/** A cast is applied before the sign, and 32768 is no int2. So the server decides about `-32768::int2`. */
 const staysInRange = (value: bigint, casts: readonly CastType[]): boolean =>
   casts.every((cast) => !isInteger(cast) || fits(-value, cast))

@@ -5,7 +5,7 @@ import type { Reader } from './reader.js'
 import type { Argument, ArgumentType, Evaluation, LockCall, OwnCall } from './statement.js'
 import type { Token } from './token.js'
 
-/** Reads a call of a lock function, with or without its schema. Null, and nothing read, for anything else. */
+/** Reads a call of a lock function, with or without its schema. For anything else it returns null and reads nothing. */
 export function readCall(reader: Reader): LockCall | OwnCall | null {
   const start = reader.at
   const call = readLockCall(reader) ?? readOwnCall(reader)
@@ -92,7 +92,7 @@ const namedNotation = (part: readonly Token[]): string | null =>
 const isNamed = (token: Token | undefined, name: string): boolean =>
   (token?.type === 'word' || token?.type === 'name') && token.value === name
 
-/** The arguments in parentheses, as tokens, parted at their commas. */
+/** The arguments in parentheses, as tokens, split at their commas. */
 function readParts(reader: Reader): readonly (readonly Token[])[] | null {
   if (!reader.op('(')) return null
   const parts: (readonly Token[])[] = []
@@ -116,7 +116,7 @@ function readParts(reader: Reader): readonly (readonly Token[])[] | null {
 
 const areRead = (key: readonly (ReadArgument | null)[]): key is readonly ReadArgument[] => !key.includes(null)
 
-/** All arguments at once, if any of them is more than a constant or a parameter. */
+/** An evaluation of all arguments, if one of them is more than a constant or a parameter. */
 function evaluationOf(read: readonly ReadArgument[]): Evaluation | null {
   if (read.every(({ argument }) => argument.is !== 'expression')) return null
   const values = read.map(({ argument, source }) => ({ type: argument.type, text: source }))

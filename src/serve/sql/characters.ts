@@ -1,4 +1,4 @@
-/** Which characters PostgreSQL's scanner takes for what (`scan.l`). Everything beyond ASCII is part of a name. */
+/** The character classes of PostgreSQL's scanner (`scan.l`). Every character beyond ASCII is part of a name. */
 
 const setOf = (characters: string): readonly boolean[] =>
   Array.from({ length: 128 }, (_, code) => characters.includes(String.fromCharCode(code)))
@@ -19,6 +19,6 @@ export const isNamePart = (code: number): boolean => isNameStart(code) || isDigi
 
 export const isOperatorCharacter = (code: number): boolean => code < 128 && OPERATOR_CHARACTERS[code]!
 
-/** As PostgreSQL folds a name in a database in UTF-8: ASCII only. */
+/** Folds a name as PostgreSQL does in a database in UTF-8: only ASCII letters. */
 export const foldCase = (name: string): string =>
   name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())

@@ -1,4 +1,4 @@
-/** What CommandComplete says. */
+/** The texts of CommandComplete. */
 export const TAGS = {
   begin: 'BEGIN',
   startTransaction: 'START TRANSACTION',

@@ -1,7 +1,7 @@
 /**
- * Asks the upstream for the values of arguments. The functions around them take exactly what the called function would
- * take: unary plus of PostgreSQL for numbers, and the function behind `||` for text. So implicit casts, inferred types of
- * parameters and the refusal of any other type are PostgreSQL's own.
+ * Asks the upstream for the values of arguments. Each argument is inside a function that accepts exactly the types that the
+ * called function accepts: PostgreSQL's unary plus for numbers, and the function of `||` for text. So PostgreSQL itself
+ * applies implicit casts, infers types of parameters, and refuses other types.
  */
 import type { ArgumentType } from './statement.js'
 

@@ -1,40 +1,40 @@
 /**
- * Programs send the same few texts again and again, or texts that differ in the numbers of a key and in nothing else. What they
- * ask for is read once.
+ * A cache of recognized query strings. Programs send the same few texts many times, or texts that differ only in the numbers
+ * of a key.
  */
 import { recognize, type RecognizeOptions } from './recognize.js'
 import type { Argument, LockCall, Recognition, SelectStatement } from './statement.js'
 
-/** At most twice as many are kept. Programs that give each call an alias of its own would fill the memory. */
+/** Up to twice as many texts are kept. Programs that use a new alias in each call would fill the memory. */
 const MOST_KEPT = 500
 
-/** Longer ones come from programs that do not lock with them. */
+/** Longer texts come from programs that do not use them for locks. */
 const LONGEST_KEPT = 500
 
 /**
- * Words, a key of one or two numbers in parentheses, and words. Without quotes, comments and parameters nothing in it can be
- * read in two ways, and a number of nine digits is an int4 wherever it stands.
+ * Words, a key of one or two numbers in parentheses, and words. Without quotes, comments and parameters there is only one way
+ * to read it, and a number of nine digits is always an int4.
  */
 const NUMBERED = /^([a-z_. ]{1,80}\()(-?\d{1,9})(?:(, ?)(-?\d{1,9}))?(\)[a-z_. ]{0,80};?)$/i
 
-/** A statement with some numbers, and how much stands behind it: a semicolon, say. */
+/** A statement with some numbers, and the number of characters after it, such as a semicolon. */
 interface Template {
   readonly statement: SelectStatement
   readonly behind: number
 }
 
-/** The older half is forgotten when the younger one is full. */
+/** The older half is dropped when the younger one is full. */
 export class KnownTexts {
   #young = new Map<string, Recognition>()
   #old = new Map<string, Recognition>()
-  /** By the text without its numbers. Null for what is no single lock call. */
+  /** By the text without its numbers. Null if the text is not a single lock call. */
   readonly #numbered = new Map<string, Template | null>()
 
   /** Does the same as `recognize`. Callers may share the result, and none of them changes it. */
   recognize(text: string, options: RecognizeOptions): Recognition {
     const parts = NUMBERED.exec(text)
     if (parts !== null) return this.#recognizeNumbered(text, parts, options)
-    // A backslash means one thing or another, by a setting of the session.
+    // A setting of the session decides what a backslash means.
     if (text.length > LONGEST_KEPT || text.includes('\\')) return recognize(text, options)
     return this.#young.get(text) ?? this.#again(text, options)
   }
@@ -62,7 +62,7 @@ export class KnownTexts {
   }
 }
 
-/** The statement, if it calls a lock function with just these numbers; else null. */
+/** The statement, if it calls a lock function with exactly these numbers; else null. */
 function templateOf({ statements }: Recognition, text: string, numbers: readonly bigint[]): Template | null {
   const [statement] = statements
   if (statement?.kind !== 'select' || statements.length > 1 || statement.columns.length !== 1) return null

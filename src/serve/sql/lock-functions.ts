@@ -1,4 +1,4 @@
-/** The functions that a client can lock with. */
+/** The functions with which a client can lock. */
 import type { LockCall, OwnCall } from './statement.js'
 import type { Token } from './token.js'
 
@@ -9,7 +9,7 @@ const transaction = { scope: 'transaction' } as const
 const exclusive = { mode: 'exclusive' } as const
 const shared = { mode: 'shared' } as const
 
-/** The `pg_advisory` family of PostgreSQL, all of it. */
+/** The whole `pg_advisory` family of PostgreSQL. */
 export const LOCK_FUNCTIONS: ReadonlyMap<string, LockShape> = new Map<string, LockShape>([
   ['pg_advisory_lock', { action: 'lock', ...session, ...exclusive }],
   ['pg_advisory_lock_shared', { action: 'lock', ...session, ...shared }],
@@ -24,7 +24,7 @@ export const LOCK_FUNCTIONS: ReadonlyMap<string, LockShape> = new Map<string, Lo
   ['pg_advisory_unlock_all', { action: 'unlock-all', ...session, ...exclusive }],
 ])
 
-/** Functions of `lockpool.`: names of their arguments in order, and how many of them must be there. */
+/** Functions of the schema `lockpool`: the names of their arguments in order, and how many of them are required. */
 export const OWN_FUNCTIONS: ReadonlyMap<
   string,
   {
@@ -42,14 +42,14 @@ export const OWN_FUNCTIONS: ReadonlyMap<
 
 export type OwnArgument = keyof OwnCall['arguments']
 
-/** Also names that a later PostgreSQL may add, and those of the C functions behind them (`pg_advisory_lock_int8`). */
+/** Also matches names that a later PostgreSQL may add, and the C functions of these functions (`pg_advisory_lock_int8`). */
 const ADVISORY = /pg_(?:try_)?advisory_/
 
 export const isAdvisory = (name: string): boolean => ADVISORY.test(plain(name))
 
 /**
- * A database in another encoding and locale folds more letters than ASCII's, such as the Turkish dotted I, to the letters of
- * these names. So they are compared as the most generous server would.
+ * In another encoding or locale, a database may fold letters beyond ASCII to the letters of these names, such as the Turkish
+ * dotted I. So the comparison is as tolerant as the most tolerant server.
  */
 const plain = (text: string): string => {
   if (!/[^ -~\s]/.test(text)) return text.toLowerCase()
@@ -59,7 +59,7 @@ const plain = (text: string): string => {
     .replaceAll(/\u0131|i\u0307/g, 'i')
 }
 
-/** Whether the token, or it and those after it, names a function that locks, in whatever shape. */
+/** Whether a function that locks is named here, in any syntax. */
 export function namesLock(tokens: readonly Token[], at: number): boolean {
   const token = tokens[at]!
   if (!isName(token)) return false

@@ -32,7 +32,7 @@ const HAVE_NAME = new Set<Command>([
   'close',
 ])
 
-/** By its first word alone: the rest is for the session that runs it. */
+/** Reads only the first word: the session that runs the statement interprets the rest. */
 export function readNamed(reader: Reader): Pick<NamedStatement, 'command' | 'name'> | null {
   const token = reader.peek()
   if (token?.type !== 'word' || !COMMANDS.has(token.value)) return null

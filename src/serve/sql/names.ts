@@ -1,6 +1,6 @@
 import type { Reader } from './reader.js'
 
-/** Words that can't name a column without AS, or that go on with the expression before them. */
+/** Words that cannot be the name of a column without AS, or that continue the expression before them. */
 const NOT_BARE = new Set(
   (
     'array as char character create day except fetch filter for from grant group having hour intersect into isnull limit minute month notnull ' +
@@ -9,7 +9,7 @@ const NOT_BARE = new Set(
   ).split(' '),
 )
 
-/** Words that name nothing without quotes: PostgreSQL reserves them. */
+/** Words that cannot be names without quotes, because PostgreSQL reserves them. */
 const RESERVED = new Set(
   (
     'all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create current_catalog current_date ' +
@@ -20,7 +20,7 @@ const RESERVED = new Set(
   ).split(' '),
 )
 
-/** Words that name functions and types, and roles, and nothing else. */
+/** Words that can only name functions, types and roles. */
 const TYPE_WORDS = new Set(
   (
     'authorization binary collation concurrently cross current_schema freeze full ilike inner is isnull join left ' +
@@ -28,7 +28,7 @@ const TYPE_WORDS = new Set(
   ).split(' '),
 )
 
-/** After a column: `AS` and any name, or a name that goes without it. Null if there is none. */
+/** Reads the name of a column: `AS` and any name, or a name that is valid without AS. Null if there is none. */
 export function readBareAlias(reader: Reader): string | null {
   if (reader.isWord('as') && isName(reader, 1)) {
     reader.at++
@@ -37,7 +37,7 @@ export function readBareAlias(reader: Reader): string | null {
   return isName(reader, 0) && !isWordOf(reader, NOT_BARE) ? reader.name() : null
 }
 
-/** After a table: as before, but for reserved words. */
+/** Reads the alias of a table: like `readBareAlias`, but without reserved words. */
 export function readAlias(reader: Reader): string | null {
   const start = reader.at
   reader.word('as')
@@ -46,7 +46,7 @@ export function readAlias(reader: Reader): string | null {
   return name
 }
 
-/** The name of a savepoint, a cursor, a table: a word that is reserved is none without quotes. */
+/** The name of a savepoint, a cursor or a table. A reserved word needs quotes. */
 export function readPlainName(reader: Reader): string | null {
   return isWordOf(reader, TYPE_WORDS) ? null : readUnreserved(reader)
 }

@@ -1,6 +1,6 @@
 /**
- * Recognizes expressions that only compute: constants, parameters, operators, and functions and types of PostgreSQL
- * itself that read and change nothing. The front may let the real server evaluate them for any client.
+ * Recognizes expressions without side effects: constants, parameters, operators, and functions and types of PostgreSQL itself
+ * that read and change nothing. The front may let the real server evaluate them for any client.
  */
 import { isOp } from './lock-functions.js'
 import type { Token } from './token.js'

@@ -1,7 +1,7 @@
 import { isName, isOp } from './lock-functions.js'
 import type { Token } from './token.js'
 
-/** Walks over the tokens of one statement. What does not fit is left where it is. */
+/** Walks over the tokens of one statement. A method that does not find its token reads nothing. */
 export class Reader {
   readonly text: string
   readonly tokens: readonly Token[]
@@ -40,7 +40,7 @@ export class Reader {
     return token.value
   }
 
-  /** Several words that follow each other; none is taken if one is missing. */
+  /** Reads several words in a row; it reads none if one is missing. */
   words(...values: readonly string[]): boolean {
     const fits = values.every((value, i) => this.isWord(value, i))
     if (fits) this.at += values.length
@@ -53,7 +53,7 @@ export class Reader {
     return fits
   }
 
-  /** Any name, quoted or not, keywords included. */
+  /** Reads any name, quoted or not, keywords included. */
   name(): string | null {
     const token = this.peek()
     if (token === undefined || !isName(token)) return null
@@ -68,7 +68,7 @@ export class Reader {
     return token.value
   }
 
-  /** The source between two tokens, the second excluded. */
+  /** The source between two tokens, without the second one. */
   source(from: number, to: number): string {
     return this.text.slice(this.tokens[from]!.start, this.tokens[to - 1]!.end)
   }

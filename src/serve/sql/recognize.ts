@@ -1,6 +1,6 @@
 /**
- * Says of each statement of a query string what it asks for. A lock call is recognized only in a shape that is known for
- * sure; where a lock function may be reached in any other way the statement is `suspicious`.
+ * Classifies each statement of a query string. It recognizes a lock call only in syntax that is known for certain. If a
+ * statement may reach a lock function in any other way, it is `suspicious`.
  */
 import { readNamed } from './named.js'
 import { Reader } from './reader.js'
@@ -18,7 +18,7 @@ export interface RecognizeOptions {
   readonly standardConformingStrings: boolean
 }
 
-/** Never throws: what PostgreSQL would not read is a `problem`. */
+/** Never throws: if PostgreSQL would refuse the text, there is a `problem`. */
 export function recognize(text: string, { standardConformingStrings }: RecognizeOptions): Recognition {
   const { tokens, problem } = scan(text, standardConformingStrings)
   if (problem !== null)
@@ -60,8 +60,8 @@ const highest = (piece: Piece): number =>
   piece.reduce((most, { type, value }) => (type === 'param' ? Math.max(most, Number(value)) : most), 0)
 
 /**
- * The server that a statement goes to may read backslashes otherwise than the session says. If that would show other code,
- * and code that may lock, nothing of the text is safe.
+ * The server that gets a statement may interpret backslashes differently than this session. If the text then has other
+ * tokens, and they may lock, the whole text is suspicious.
  */
 function withOtherReading(
   text: string,
@@ -81,7 +81,7 @@ function withOtherReading(
   return isDangerous ? [strings({ text, start: 0, parameterCount: highest(tokens) })] : statements
 }
 
-/** The same tokens, with other values in the strings: what is passed on must be safe with both. */
+/** The tokens are the same, but the strings have other values. A statement may only be passed on if both readings are safe. */
 function doubted(statement: Statement, text: string, piece: Piece): Statement {
   return recognizeOne(text, piece).kind === 'suspicious' ? strings(statement) : statement
 }

@@ -37,8 +37,8 @@ function endOfComment(text: string, from: number): number {
 }
 
 /**
- * Where a string constant that has just been closed goes on: behind the next quote, if only white space with at least
- * one newline, and comments that end with a line, stand between. Null if it does not go on.
+ * Where a string constant continues after its closing quote: after the next quote, if between them there is only white space
+ * with at least one newline, and comments that end with a line. Null if it does not continue.
  */
 export function continuation(text: string, from: number): number | null {
   let at = from

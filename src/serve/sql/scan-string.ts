@@ -1,7 +1,7 @@
 import { continuation } from './scan-space.js'
 import { ScanError } from './token.js'
 
-/** How backslashes are read: not at all, as in `E''`, or later as in `U&''`. */
+/** How backslashes are read: not at all, as in `E''`, or later, as in `U&''`. */
 export type StringStyle = 'plain' | 'escaped'
 
 export interface Scanned {
@@ -10,7 +10,7 @@ export interface Scanned {
   readonly isUnsure: boolean
 }
 
-/** From the opening quote on. Constants that go on in another line are one. */
+/** Scans from the opening quote. Constants that continue on another line are one. */
 export function scanString(text: string, quoteAt: number, style: StringStyle): Scanned {
   let value = ''
   let isUnsure = false
@@ -63,7 +63,7 @@ function readEscape(text: string, at: number): Scanned {
   return { value: LETTERS[next] ?? next, end: at + 2, isUnsure: false }
 }
 
-/** Bytes beyond ASCII make characters only together, so the value is not exact. */
+/** Bytes beyond ASCII form characters only together, so the value is not exact. */
 function byte(code: number, at: number, end: number): Scanned {
   if (code === 0) throw new ScanError('invalid byte sequence for encoding "UTF8": 0x00', at)
   return { value: String.fromCharCode(code), end, isUnsure: code > 127 }
@@ -81,12 +81,12 @@ export function fromCodePoint(code: number, at: number): string {
   return String.fromCodePoint(code)
 }
 
-/** Halves of surrogate pairs may meet, but none may stand alone. */
+/** Two halves of a surrogate pair may meet, but no half may stand alone. */
 export function checkSurrogates(value: string, at: number): void {
   if (/\p{Surrogate}/u.test(value)) throw new ScanError('invalid Unicode surrogate pair', at)
 }
 
-/** From the opening quote on; without the escapes of `U&""`, which need the word that follows. */
+/** Scans from the opening quote. It does not resolve the escapes of `U&""`, which depend on the word that follows. */
 export function scanQuotedName(text: string, quoteAt: number): Scanned {
   let value = ''
   let at = quoteAt + 1

@@ -6,7 +6,7 @@ export interface RawToken extends Token {
   readonly hasEscapes: boolean
 }
 
-/** Resolves `U&` tokens, and takes away the UESCAPE clauses, as PostgreSQL does between its scanner and its parser. */
+/** Resolves `U&` tokens and removes the UESCAPE clauses, as PostgreSQL does between its scanner and its parser. */
 export function resolveUnicode(raw: readonly RawToken[]): readonly Token[] {
   if (!raw.some(({ hasEscapes }) => hasEscapes)) return raw
   const tokens: Token[] = []

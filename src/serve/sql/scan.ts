@@ -1,6 +1,6 @@
 /**
- * Reads a query string into tokens exactly as PostgreSQL's scanner does (`scan.l`, and the look-ahead for UESCAPE in
- * `parser.c`). What decides here is where strings, quoted names and comments end: a wrong end would show the wrong text as code.
+ * Splits a query string into tokens exactly as PostgreSQL's scanner does (`scan.l`, and the look-ahead for UESCAPE in
+ * `parser.c`). The ends of strings, quoted names and comments matter most: with a wrong end, text would look like code.
  */
 import { foldCase, isDigit, isNamePart, isNameStart, isOperatorCharacter } from './characters.js'
 import { skipSpace } from './scan-space.js'

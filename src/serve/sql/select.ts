@@ -1,6 +1,6 @@
 /**
- * The shapes of SELECT that are known for sure: a list of calls, constants and parameters, or one call in FROM. Each gives
- * exactly one row. What does not fit, word for word, is no known shape.
+ * Reads the kinds of SELECT that are known for certain: a list of calls, constants and parameters, or one call in FROM. Each
+ * returns exactly one row. Any other syntax is unknown.
  */
 import { readCall } from './call.js'
 import { readAlias, readBareAlias, readPlainName } from './names.js'
@@ -9,7 +9,7 @@ import type { Argument, Column, LockCall, OwnCall, ParameterType, ResultCast } f
 import { isResultCast, readType } from './types.js'
 import { readValue } from './value.js'
 
-/** With other quotes a check of imports would take it for one. */
+/** In backquotes, because a check of imports would mistake it for an import in other quotes. */
 const FROM = `from`
 
 export interface KnownSelect {
@@ -18,7 +18,7 @@ export interface KnownSelect {
   readonly parameters: readonly ParameterType[]
 }
 
-/** Null for a statement of another shape. */
+/** Null for any other syntax. */
 export function readSelect(reader: Reader): KnownSelect | null {
   if (reader.word('select') === null) return null
   reader.word('all')
@@ -48,13 +48,13 @@ function readList(reader: Reader): readonly Column[] | null {
     columns.push(column)
   } while (reader.op(','))
   if (!reader.isWord(FROM)) return columns
-  // Only constants next to it: in which order calls would run is not for certain.
+  // Only constants are allowed next to it, because the order in which other calls would run is uncertain.
   if (columns.some(({ value }) => value.is !== 'constant')) return null
   const from = readFrom(reader)
   return from === null ? null : [{ ...from, isHidden: true }, ...columns]
 }
 
-/** `FROM call [[AS] alias [(column)]]`. The column has the name of the alias, or of the function. */
+/** `FROM call [[AS] alias [(column)]]`. The name of the column is the alias, or the function. */
 function readFrom(reader: Reader): Omit<Column, 'isHidden'> | null {
   if (reader.word(FROM) === null) return null
   const call = readCall(reader)
@@ -112,13 +112,13 @@ function casted(inner: Unnamed, reader: Reader): Unnamed | null {
   return isResultCast(type) && allowsCast(value, type) ? { ...inner, cast: type } : null
 }
 
-/** What `void`, `bool` and the numbers of lockpool's functions can be cast to. */
+/** Whether the result of the call can be cast: `void`, `bool`, or a number of lockpool's functions. */
 function allowsCast(call: LockCall | OwnCall, type: ResultCast): boolean {
   if (type === 'text' || type === 'varchar') return true
   return call.is === 'lock' && (call.action === 'try' || call.action === 'unlock')
 }
 
-/** One row is all there is, so a limit of at least one changes nothing. */
+/** There is only one row, so a limit of at least one changes nothing. */
 function readLimit(reader: Reader): boolean {
   if (reader.word('limit') === null) return true
   const token = reader.peek()
@@ -126,7 +126,7 @@ function readLimit(reader: Reader): boolean {
   return token?.type === 'number' && /^[1-9]\d{0,8}$/.test(token.value)
 }
 
-/** Null if a parameter has two types, which PostgreSQL would decide about. */
+/** Null if a parameter has two types, which only PostgreSQL can resolve. */
 function parametersOf(columns: readonly Column[]): readonly ParameterType[] | null {
   const types: ParameterType[] = []
   for (const { index, type } of columns.flatMap(({ value }) => parametersIn(value))) {

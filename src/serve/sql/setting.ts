@@ -9,7 +9,7 @@ export type Setting =
   | Pick<ResetStatement, 'kind' | 'name'>
   | Pick<DiscardStatement, 'kind' | 'target'>
 
-/** SET, SHOW, RESET and DISCARD. Null for what PostgreSQL would not read, and for what only it knows. */
+/** SET, SHOW, RESET and DISCARD. Null if PostgreSQL would refuse it, or if only PostgreSQL understands it. */
 export function readSetting(reader: Reader): Setting | null {
   const word = reader.word(...Object.keys(READ))
   const read = word === null ? null : READ[word]!(reader)
@@ -33,7 +33,7 @@ const READ: Readonly<Record<string, (reader: Reader) => Setting | null>> = {
 const named = (kind: 'show' | 'reset', name: string | null): Setting | null =>
   name === null ? null : { kind, name }
 
-/** As SHOW and RESET name a setting. */
+/** The name of a setting in SHOW and RESET. */
 function readSettingName(reader: Reader): string | null {
   if (reader.words('time', 'zone')) return 'timezone'
   if (reader.words('transaction', 'isolation', 'level')) return 'transaction_isolation'
@@ -41,7 +41,7 @@ function readSettingName(reader: Reader): string | null {
   return readName(reader)
 }
 
-/** With a prefix or without: `app.user_id`. Settings know no upper case. */
+/** A name with or without a prefix, such as `app.user_id`. Names of settings are in lower case. */
 function readName(reader: Reader): string | null {
   let name = reader.name()
   while (name !== null && reader.op('.')) {
@@ -63,7 +63,7 @@ function readSet(reader: Reader): Setting | null {
   return set === null ? null : { kind: 'set', scope, ...set }
 }
 
-/** `SET session = ...` would be a setting of that name. */
+/** Whether the word is the name of a setting, as in `SET session = ...`. */
 const isAssignment = (reader: Reader): boolean =>
   reader.isOp('=', 1) || reader.isOp('.', 1) || reader.isWord('to', 1)
 
@@ -74,7 +74,7 @@ const noValue = (scope: 'session' | 'local', name: string): Setting => ({
   value: null,
 })
 
-/** `SET TRANSACTION SNAPSHOT 'x'` is a mode of its own. */
+/** `SET TRANSACTION SNAPSHOT 'x'` is a separate mode. */
 function hasModes(reader: Reader): boolean {
   if (reader.word('snapshot') !== null) return reader.string() !== null
   return !reader.isDone && readModes(reader)
@@ -142,7 +142,7 @@ function readPlain(reader: Reader): Value | null {
   return { name, value: values.join(', ') }
 }
 
-/** Settings that are lists of names: a member that is no plain name is shown in quotes. */
+/** Settings that are lists of names. SHOW quotes a member that is not a plain name. */
 const NAME_LISTS = new Set([
   'search_path',
   'temp_tablespaces',

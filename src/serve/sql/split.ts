@@ -5,8 +5,8 @@ import type { Token } from './token.js'
 export type Piece = readonly Token[]
 
 /**
- * Parts a query string at its semicolons. Those in parentheses belong to a rule (`DO (...; ...)`). From `BEGIN ATOMIC` on
- * all is one piece: such a body has statements of its own, and what follows it is read with the same suspicion.
+ * Splits a query string at its semicolons. Semicolons in parentheses belong to a rule (`DO (...; ...)`). From `BEGIN ATOMIC`
+ * on, the rest is one piece: its body has statements too, and the text after it is checked in the same way.
  */
 export function split(tokens: readonly Token[]): readonly Piece[] {
   const pieces: Piece[] = []
@@ -29,5 +29,5 @@ export function split(tokens: readonly Token[]): readonly Piece[] {
 
 const isBegin = (token: Token | undefined): boolean => token?.type === 'word' && token.value === 'begin'
 
-/** A last semicolon is still there after `BEGIN ATOMIC`. */
+/** After `BEGIN ATOMIC`, the last semicolon is still there. */
 const withoutLast = (piece: Piece): Piece => (isOp(piece.at(-1), ';') ? piece.slice(0, -1) : piece)

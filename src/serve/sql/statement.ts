@@ -1,6 +1,6 @@
-/** What the recognizer says about a query string. Plain data: the wire front decides what to do with it. */
+/** What the recognizer finds in a query string. Plain data: the front decides what to do with it. */
 
-/** A query string that PostgreSQL would not read at all is a `problem` (SQLSTATE 42601): no statement of it may run. */
+/** If PostgreSQL would refuse to read the query string, there is a `problem` (SQLSTATE 42601), and no statement may run. */
 export interface Recognition {
   /** In order. None for an empty query string (only white space, comments and semicolons). */
   readonly statements: readonly Statement[]
@@ -53,11 +53,11 @@ export interface Column {
   readonly value: ColumnValue
   /** A cast of the result, such as `::text`; null without one. */
   readonly cast: ResultCast | null
-  /** Called, and not in the answer: the call in `SELECT 1 FROM pg_advisory_lock(42)`. */
+  /** Called, but not in the result: the call in `SELECT 1 FROM pg_advisory_lock(42)`. */
   readonly isHidden: boolean
 }
 
-/** What `pg_try_advisory_lock(1)::int` and others cast the answer to. */
+/** Types to which the result of a call can be cast, as in `pg_try_advisory_lock(1)::int`. */
 export type ResultCast = 'text' | 'varchar' | 'int4' | 'bool'
 
 export type ColumnValue =
@@ -81,7 +81,7 @@ export interface SetConfig {
 export interface ConstantValue {
   readonly is: 'constant'
   readonly type: 'int4' | 'int8' | 'text' | 'bool'
-  /** As text of the protocol; null for NULL. */
+  /** The text of the value in the protocol; null for NULL. */
   readonly text: string | null
 }
 
@@ -98,7 +98,7 @@ export interface LockCall {
   readonly mode: 'exclusive' | 'shared'
   /** None for `unlock-all`, one bigint, or two int4. */
   readonly key: readonly [] | readonly [Argument] | readonly [Argument, Argument]
-  /** `SELECT` for the upstream that yields the key's values, one column each; null if no argument needs it. */
+  /** A `SELECT` for the upstream that returns the key's values, one column each; null if no argument needs it. */
   readonly evaluation: Evaluation | null
 }
 
@@ -111,18 +111,18 @@ export interface OwnCall {
     readonly permits?: Argument
     readonly timeout_ms?: Argument
   }
-  /** Yields every argument that is there: name, then permits, then timeout_ms. */
+  /** Returns every argument that is given: name, then permits, then timeout_ms. */
   readonly evaluation: Evaluation | null
 }
 
 export interface Evaluation {
-  /** Uses the `$n` of the statement. Each column already has the argument's type, by PostgreSQL's implicit casts only. */
+  /** Uses the `$n` of the statement. Each column has the argument's type already, through PostgreSQL's implicit casts only. */
   readonly text: string
   /** The numbers of the parameters it uses, ascending. Others may be bound as NULL. */
   readonly parameters: readonly number[]
   /**
-   * It only computes: constants, parameters, and functions, operators and casts of PostgreSQL's own without side effects.
-   * Otherwise it may read tables or call functions of the database's own, with the rights of the front's role.
+   * The expression has no side effects: constants, parameters, and functions, operators and casts of PostgreSQL itself.
+   * Otherwise it may read tables or call user-defined functions, with the rights of the front's role.
    */
   readonly isPure: boolean
 }
@@ -133,7 +133,7 @@ export type Argument =
   | {
       readonly is: 'constant'
       readonly type: ArgumentType
-      /** Null: the functions are strict, so the answer is NULL and nothing is done. */
+      /** Null is NULL: the functions are strict, so the result is NULL and nothing happens. */
       readonly value: bigint | string | null
     }
   | {
@@ -142,12 +142,12 @@ export type Argument =
       readonly index: number
       /** The type of the parameter itself, which a cast may name: int2 in `pg_advisory_lock($1::int2)`. */
       readonly parameterType: ParameterType
-      /** `$1::int8`, so the client may declare what can be cast to it. */
+      /** Whether it is cast, as in `$1::int8`: then the client may declare any type that can be cast. */
       readonly isCast: boolean
     }
   | { readonly is: 'expression'; readonly type: ArgumentType; readonly text: string }
 
-/** `unknown`: only the upstream can say (`hashtext($1)`): describe the call's `evaluation` there. */
+/** `unknown`: only the upstream knows the type (`hashtext($1)`). To find it out, describe the call's `evaluation` there. */
 export type ParameterType = 'int8' | 'int4' | 'int2' | 'text' | 'bool' | 'unknown'
 
 export interface TransactionStatement extends Base {
@@ -164,7 +164,7 @@ export interface TransactionStatement extends Base {
     | 'rollback-prepared'
   /** Command tag: `BEGIN` or `START TRANSACTION`, `COMMIT` also for END, `ROLLBACK` also for ABORT. */
   readonly tag: string
-  /** Of the savepoint, or the identifier of the prepared transaction; null for others. */
+  /** The name of the savepoint, or the identifier of the prepared transaction; null for others. */
   readonly name: string | null
   /** `AND CHAIN`. */
   readonly isChained: boolean
@@ -180,7 +180,7 @@ export interface SetStatement extends Base {
    * `session_characteristics`, `SET CONSTRAINTS` is `constraints`.
    */
   readonly name: string
-  /** As SHOW would say it, list members joined by `, `; null for DEFAULT, and for forms that have no value. */
+  /** The value as SHOW would return it, list members joined by `, `; null for DEFAULT, and for forms without a value. */
   readonly value: string | null
 }
 
@@ -201,7 +201,7 @@ export interface DiscardStatement extends Base {
   readonly target: 'all' | 'plans' | 'sequences' | 'temp'
 }
 
-/** Statements that are about a session or need a protocol of their own, so a front refuses or answers them. */
+/** Statements that concern a session, or need more of the protocol, so a front refuses or answers them. */
 export interface NamedStatement extends Base {
   readonly kind: 'named'
   readonly command:
@@ -223,14 +223,14 @@ export interface NamedStatement extends Base {
   readonly name: string | null
 }
 
-/** No advisory function can be reached by it, as far as its text says. */
+/** The text shows no way to reach an advisory function. */
 export interface OtherStatement extends Base {
   readonly kind: 'other'
   /** Its first word in lower case, such as `select`, `insert` or `(`. */
   readonly word: string
 }
 
-/** An advisory function may be reached in a shape that is not known for sure. Never pass it on unpinned. */
+/** The statement may reach an advisory function in unknown syntax. Never pass it on unpinned. */
 export interface SuspiciousStatement extends Base {
   readonly kind: 'suspicious'
   readonly reason: SuspicionReason

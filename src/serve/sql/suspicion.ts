@@ -1,6 +1,6 @@
 /**
- * Judges a statement that has no known shape: may an advisory function be reached by it? Functions and triggers of the
- * database's own are beyond this: their names tell nothing.
+ * Decides whether a statement in unknown syntax may reach an advisory function. It cannot judge user-defined functions and
+ * triggers, because their names show nothing.
  */
 import { isAdvisory, isName, isOp, namesLock } from './lock-functions.js'
 import { PURE_FUNCTIONS } from './pure.js'
@@ -13,7 +13,7 @@ export interface Suspicion {
   readonly message: string
 }
 
-/** Bodies can hold bodies. PostgreSQL's own limit is far above what a program writes. */
+/** The depth of nested bodies that is checked. PostgreSQL's own limit is far above what programs write. */
 const MAX_DEPTH = 8
 
 export function suspicionOf(tokens: readonly Token[]): Suspicion | null {
@@ -68,12 +68,12 @@ function isPlpgsql(tokens: readonly Token[]): boolean {
   return at === -1 || tokens[at + 1]?.value.toLowerCase() === 'plpgsql'
 }
 
-/** `named`: a body that is only kept. `run`: one that runs now, so what it puts together must not be unknown either. */
+/** `named`: the body is only stored. `run`: the body runs now, so SQL that it builds at run time is suspicious too. */
 function bodySuspicion(body: string, how: 'named' | 'run', depth: number): Suspicion | null {
   if (depth > MAX_DEPTH) return { reason: 'dynamic', message: 'code within code within code' }
   for (const standardStrings of [true, false]) {
     const { tokens, problem } = scan(body, standardStrings)
-    // Code in another mode, or no code at all, such as the comment of a table.
+    // It is code in the other mode, or no code at all, such as the comment of a table.
     if (problem !== null) continue
     const found = namedSuspicion(tokens) ?? innerSuspicion(tokens, how, depth)
     if (found !== null) return found
@@ -92,7 +92,7 @@ function innerSuspicion(tokens: readonly Token[], how: 'named' | 'run', depth: n
   return strings.map((inner) => bodySuspicion(inner, how, depth + 1)).find((found) => found !== null) ?? null
 }
 
-/** `EXECUTE` in a body: of one constant it is as good as the constant, of anything else it is unknown. */
+/** `EXECUTE` in a body: a single constant is checked like code; any other argument is unknown. */
 function executeSuspicion(tokens: readonly Token[]): Suspicion | null {
   const at = tokens.findIndex((token, i) => {
     if (token.type !== 'word' || token.value !== 'execute') return false
@@ -107,14 +107,14 @@ function executeSuspicion(tokens: readonly Token[]): Suspicion | null {
   return { reason: 'dynamic', message: 'EXECUTE runs SQL that is put together at run time' }
 }
 
-/** Before a parenthesis they make no call of it. */
+/** A word before a parenthesis that is not a function call. */
 const NO_CALL = new Set(
   'values in and or not any all some array as on where when then else case select from by having union except intersect exists using over filter within with between like ilike returning set limit offset distinct is row interval varchar char numeric check key references'.split(
     ' ',
   ),
 )
 
-/** A string with an advisory function's name is data, except as an argument of a function that may run it. */
+/** A string with the name of an advisory function is data, except as an argument of a function that may run it. */
 function argumentSuspicion(tokens: readonly Token[]): Suspicion | null {
   if (!tokens.some(({ type, value }) => type === 'string' && isAdvisory(value))) return null
   const calls: boolean[] = []

@@ -6,7 +6,7 @@
  * - `number`  as it is written
  * - `param`   `$1`; its value is the digits
  * - `op`      operators and punctuation
- * - `junk`    a character that PostgreSQL would not read
+ * - `junk`    a character that PostgreSQL would refuse
  */
 export type TokenType = 'word' | 'name' | 'string' | 'bits' | 'number' | 'param' | 'op' | 'junk'
 
@@ -17,8 +17,8 @@ export interface Token {
   readonly end: number
   readonly value: string
   /**
-   * Other tools may read it otherwise: a number or parameter that runs into a name (an error since PostgreSQL 15, two tokens
-   * before), or a string with bytes that only the server's encoding explains.
+   * Other servers may read it differently: a number or parameter directly before a name (an error since PostgreSQL 15, two
+   * tokens before), or a string with bytes that depend on the server's encoding.
    */
   readonly isUnsure: boolean
 }
@@ -28,7 +28,7 @@ export interface Scan {
   readonly problem: { readonly message: string; readonly at: number } | null
 }
 
-/** Ends a scan; never leaves `scan`. */
+/** Ends a scan; `scan` catches it. */
 export class ScanError extends Error {
   readonly at: number
 

@@ -5,7 +5,7 @@ import type { TransactionStatement } from './statement.js'
 
 type Transaction = Pick<TransactionStatement, 'action' | 'tag' | 'name' | 'isChained'>
 
-/** Null for anything that is no complete statement about a transaction. */
+/** Null unless it is a complete transaction statement. */
 export function readTransaction(reader: Reader): Transaction | null {
   const read = readFirst(reader)
   return read !== null && reader.isDone ? read : null

@@ -1,7 +1,7 @@
 import type { Reader } from './reader.js'
 import type { ParameterType, ResultCast } from './statement.js'
 
-/** Names of types that a cast may have here, and the name that PostgreSQL gives the column of such a cast. */
+/** Types that a cast may name here, and the column name that PostgreSQL gives to the cast. */
 const TYPES: ReadonlyMap<string, ParameterType | 'varchar'> = new Map<string, ParameterType | 'varchar'>([
   ['int8', 'int8'],
   ['bigint', 'int8'],
@@ -16,12 +16,15 @@ const TYPES: ReadonlyMap<string, ParameterType | 'varchar'> = new Map<string, Pa
   ['boolean', 'bool'],
 ])
 
-/** Those that are words of the grammar exist under their short name only behind `pg_catalog.`. */
+/** Types that are words of the grammar exist only under their short name after `pg_catalog.`. */
 const CATALOG_NAMES = new Set(['int8', 'int4', 'int2', 'text', 'varchar', 'bool'])
 
 export type CastType = ParameterType | 'varchar'
 
-/** Reads a type's name; null, and nothing read, for any that is not in the table, and for `varchar(3)` and `int[]`. */
+/**
+ * Reads a type's name. For a type that is not in the table, and for `varchar(3)` and `int[]`, it returns null and reads
+ * nothing.
+ */
 export function readType(reader: Reader): CastType | null {
   const start = reader.at
   const type = readTypeName(reader)
@@ -40,7 +43,7 @@ function readTypeName(reader: Reader): CastType | null {
   if (reader.words('character', 'varying')) return 'varchar'
   const token = reader.peek()
   if (token === undefined) return null
-  // "int8" in quotes is the type; "integer" in quotes is none of PostgreSQL's.
+  // `"int8"` in quotes is the type; PostgreSQL has no type `"integer"` in quotes.
   const isKnown = token.type === 'word' || (token.type === 'name' && CATALOG_NAMES.has(token.value))
   if (!isKnown) return null
   reader.at++

@@ -3,14 +3,17 @@ import type { Argument, ColumnValue, ConstantValue, SessionFunction } from './st
 import { fits } from './types.js'
 
 interface NamedValue {
-  /** As PostgreSQL names the column of it. */
+  /** PostgreSQL's name of the column. */
   readonly name: string
   readonly value: ColumnValue
 }
 
 const UNNAMED = '?column?'
 
-/** A constant, a parameter or a function about the session. Null, with the reader anywhere, for anything else. */
+/**
+ * A constant, a parameter or a function about the session. For anything else null; then the position of the reader is
+ * undefined.
+ */
 export function readValue(reader: Reader): NamedValue | null {
   const token = reader.peek()
   if (token === undefined || token.isUnsure) return null
@@ -52,7 +55,7 @@ function readWordValue(reader: Reader): NamedValue | null {
 
 const about = (name: SessionFunction): NamedValue => ({ name, value: { is: 'session', function: name } })
 
-/** `set_config('lock_timeout', '5s', false)`, of constants but for the value, which may be a parameter. */
+/** `set_config('lock_timeout', '5s', false)`: only constants, except that the value may be a parameter. */
 function readSetConfig(reader: Reader): NamedValue | null {
   const setting = reader.op('(') ? reader.string() : null
   if (setting === null || !reader.op(',')) return null

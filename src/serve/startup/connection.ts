@@ -11,7 +11,7 @@ import { logIn, type LoggedIn } from './login.js'
 import { readStartupPacket, type StartupPacket } from './startup-packet.js'
 import type { Users } from './users.js'
 
-/** How connections may begin. */
+/** How clients may log in. */
 export interface StartupRules {
   /** Null trusts every client. */
   readonly users: Users | null
@@ -20,7 +20,7 @@ export interface StartupRules {
   readonly loginTimeoutMs: number
 }
 
-/** What a connection has become. */
+/** The outcome of a login. */
 export type Arrival =
   | { readonly kind: 'cancel'; readonly processId: number; readonly secret: number }
   | {
@@ -33,13 +33,13 @@ export type Arrival =
 
 type StartupAnswer = Extract<StartupPacket, { kind: 'startup' | 'cancel' }>
 
-/** The first byte of a TLS handshake, for clients that begin with it instead of asking first. */
+/** The first byte of a TLS handshake. Some clients begin with TLS instead of asking first. */
 const TLS_HANDSHAKE = 0x16
 
 const NO = Buffer.from('N')
 const YES = Buffer.from('S')
 
-/** One connection from its first byte until it is known who is there. It has a fixed time for that in all. */
+/** One connection from its first byte until the client is known. All of that has one fixed time limit. */
 export class StartingConnection {
   readonly #raw: Socket
   readonly #rules: StartupRules
@@ -62,7 +62,7 @@ export class StartingConnection {
     this.#listen(socket)
   }
 
-  /** Null if it has ended, for whatever reason. A client that was still there got an error. */
+  /** Null if it has ended, for any reason. A client that was still connected got an error. */
   async arrive(): Promise<Arrival | null> {
     try {
       const packet = await this.#startup()
@@ -81,14 +81,14 @@ export class StartingConnection {
     }
   }
 
-  /** Ends it, whatever it waits for. */
+  /** Ends the connection, whatever it waits for. */
   destroy(): void {
     this.#ended(new Error('the front ends'))
   }
 
   async #startup(): Promise<StartupAnswer> {
     this.#reader.isStartup = true
-    // Each of the two requests at most once, and then the startup packet itself.
+    // Each of the two requests may come once, followed by the startup packet itself.
     for (let attempt = 0; attempt < 3; attempt++) {
       const packet = readStartupPacket((await this.#next()).body)
       if (packet.kind === 'ssl') await this.#answerSsl()
@@ -109,7 +109,7 @@ export class StartingConnection {
   async #answerSsl(): Promise<void> {
     const { secureContext } = this.#rules
     if (secureContext === null || this.#isSecure) return this.#writeNow(NO)
-    // What came before the handshake was not encrypted: a third party could have inserted it.
+    // Bytes before the handshake were not encrypted: a third party could have inserted them.
     if (this.#reader.pending > 0) throw new ProtocolError('received unencrypted data after SSL request')
     this.#writeNow(YES)
     this.#secure(secureContext)
@@ -199,5 +199,5 @@ export class StartingConnection {
 }
 
 function nothing(): void {
-  // The close that follows says enough.
+  // The client learns enough from the closed connection.
 }

@@ -8,7 +8,7 @@ import { ScramExchange } from './scram.js'
 import { MINOR_VERSION, type StartupPacket } from './startup-packet.js'
 import type { Users } from './users.js'
 
-/** One connection, while it logs in. */
+/** One connection during the login. */
 export interface LoginWire {
   /** The next message. @throws if the connection ends, or takes too long */
   next(): Promise<Message>
@@ -27,7 +27,7 @@ const MECHANISM = 'SCRAM-SHA-256'
 const SASL = authentication(10, [text(MECHANISM), Buffer.from([0])])
 
 /**
- * Finds out who a client is. Without `users` every name is accepted.
+ * Authenticates a client. Without `users`, every name is accepted.
  *
  * @throws {FatalError} {ProtocolError}
  */
@@ -49,7 +49,7 @@ export async function logIn(
   return { user, database: parameters.get('database') || user, settings: startSettings(parameters) }
 }
 
-/** Names that say who and where, not how. */
+/** Parameters of the startup packet that are not settings. */
 const NO_SETTINGS: ReadonlySet<string> = new Set(['user', 'database', 'replication', 'options'])
 
 /** @throws {FatalError} */
@@ -60,7 +60,7 @@ function startSettings(parameters: ReadonlyMap<string, string>): ReadonlyMap<str
 }
 
 /**
- * What `options=-c lock_timeout=5s --statement_timeout=1min` sets; a backslash keeps the space behind it.
+ * The settings in `options=-c lock_timeout=5s --statement_timeout=1min`. A backslash escapes the space after it.
  *
  * @throws {FatalError}
  */

@@ -1,7 +1,7 @@
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 
-/** What proves a password without telling it: as PostgreSQL keeps it in `pg_authid`. */
+/** Proves a password without containing it, in the form in which PostgreSQL stores it in `pg_authid`. */
 export interface ScramVerifier {
   readonly iterations: number
   readonly salt: Buffer
@@ -11,14 +11,14 @@ export interface ScramVerifier {
 
 const VERIFIER = /^SCRAM-SHA-256\$(\d{1,9}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/
 
-/** PostgreSQL's own default, and what RFC 7677 asks for at least. */
+/** PostgreSQL's default, and the minimum of RFC 7677. */
 const ITERATIONS = 4096
 
 const KEY_BYTES = 32
 
 const stretch = promisify(pbkdf2)
 
-/** Null if the text is no verifier: then it is a password. */
+/** Null if the text is no verifier, but a password. */
 export function parseVerifier(text: string): ScramVerifier | null {
   const parts = VERIFIER.exec(text)
   if (parts === null) return null
@@ -48,14 +48,14 @@ export async function makeVerifier(
   }
 }
 
-/** As PostgreSQL: what SASLprep refuses is taken as it is. NFKC is what it changes of a usual password. */
+/** As in PostgreSQL, a password that SASLprep refuses is used unchanged. For usual passwords SASLprep is the same as NFKC. */
 function prepared(password: string): string {
   return password.replaceAll(/[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/gu, ' ').normalize('NFKC')
 }
 
 /**
- * The server's side of one SCRAM-SHA-256 exchange (RFC 5802), without channel binding. It takes the same way for a user who
- * does not exist, with a verifier that no password fits.
+ * The server's side of one SCRAM-SHA-256 exchange (RFC 5802), without channel binding. For an unknown user it does the same,
+ * with a verifier that no password matches.
  */
 export class ScramExchange {
   readonly #verifier: ScramVerifier
@@ -70,7 +70,7 @@ export class ScramExchange {
     this.#serverNonce = serverNonce
   }
 
-  /** What to answer to the client's first message; null if it is malformed. */
+  /** The answer to the client's first message; null if that message is malformed. */
   first(message: string): string | null {
     const parts = /^([ny],(?:a=[^,]*)?,)((?:n=[^,]*),r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/s.exec(message)
     if (parts === null) return null
@@ -83,7 +83,7 @@ export class ScramExchange {
     return this.#serverFirst
   }
 
-  /** The server's proof, if the client's is right; null if it is not. */
+  /** The server's proof, if the client's proof is right; otherwise null. */
   final(message: string): string | null {
     const parts = /^(c=([A-Za-z0-9+/=]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?),p=([A-Za-z0-9+/=]+)$/s.exec(
       message,

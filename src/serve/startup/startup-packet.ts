@@ -5,10 +5,10 @@ const CANCEL_REQUEST = 80_877_102
 const SSL_REQUEST = 80_877_103
 const GSSENC_REQUEST = 80_877_104
 
-/** The minor version that is spoken here, of major version 3. */
+/** The supported minor version of protocol version 3. */
 export const MINOR_VERSION = 0
 
-/** What a connection begins with. */
+/** The first packet of a connection. */
 export type StartupPacket =
   | { readonly kind: 'ssl' }
   | { readonly kind: 'gssenc' }
@@ -17,7 +17,7 @@ export type StartupPacket =
       readonly kind: 'startup'
       readonly minor: number
       readonly parameters: ReadonlyMap<string, string>
-      /** Options of a later protocol version, which are not known here. */
+      /** Options of a later protocol version that are unknown here. */
       readonly protocolOptions: readonly string[]
     }
   | { readonly kind: 'version'; readonly major: number; readonly minor: number }
@@ -29,7 +29,7 @@ export function readStartupPacket(body: Buffer): StartupPacket {
   if (code === SSL_REQUEST) return { kind: 'ssl' }
   if (code === GSSENC_REQUEST) return { kind: 'gssenc' }
   if (code === CANCEL_REQUEST) {
-    // A key of protocol 3.2 may be longer; ours never is, so it is none of ours.
+    // In protocol 3.2 a key may be longer. The front's keys are never longer, so this one is not valid.
     const processId = reader.int32()
     return { kind: 'cancel', processId, secret: reader.left === 4 ? reader.int32() : 0 }
   }

@@ -1,21 +1,21 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { makeVerifier, parseVerifier, type ScramVerifier } from './scram.js'
 
-/** Something in the file is wrong: no user of it is taken. */
+/** The file has an error: none of its users can log in. */
 export class UsersFileError extends Error {
   static {
     this.prototype.name = 'UsersFileError'
   }
 }
 
-/** What the password of a client is checked with. */
+/** The data that checks the password of a client. */
 export interface Credentials {
-  /** For a name that is not known, one that nothing fits. */
+  /** For an unknown name, a verifier that no password matches. */
   readonly verifier: ScramVerifier
   readonly isKnown: boolean
 }
 
-/** Asks for the secret of a user elsewhere: a password, or a SCRAM verifier. Null if there is no such user. */
+/** Looks up the secret of a user: a password, or a SCRAM verifier. Null if there is no such user. */
 export type SecretOf = (name: string) => Promise<string | null>
 
 const IS_MD5 = /^md5[0-9a-f]{32}$/
@@ -23,8 +23,8 @@ const IS_MD5 = /^md5[0-9a-f]{32}$/
 const LINE = /^\s*"((?:[^"]|"")*)"\s+"((?:[^"]|"")*)"/
 
 /**
- * Reads a file in the form of PgBouncer's `auth_file`: a line `"name" "secret"` for each user, where a secret is a password
- * or a SCRAM verifier. Lines that begin with `;` or `#`, and empty ones, mean nothing.
+ * Reads a file in the form of PgBouncer's `auth_file`: a line `"name" "secret"` for each user. A secret is a password or a
+ * SCRAM verifier. Empty lines, and lines that begin with `;` or `#`, are ignored.
  *
  * @throws {UsersFileError}
  */
@@ -55,7 +55,7 @@ function unquoted(text: string): string {
   return text.replaceAll('""', '"')
 }
 
-/** Who may log in: the users of a file, and users that are known elsewhere. */
+/** The users who may log in: those of a file, and those of a lookup. */
 export class Users {
   readonly #verifiers: ReadonlyMap<string, ScramVerifier>
   readonly #secretOf: SecretOf | null
@@ -69,20 +69,20 @@ export class Users {
     this.#iterations = first?.iterations ?? USUAL_ITERATIONS
   }
 
-  /** @throws what asking elsewhere throws */
+  /** @throws the error of the lookup */
   async find(name: string): Promise<Credentials> {
     const verifier = this.#verifiers.get(name) ?? (await this.#findElsewhere(name))
     return { verifier: verifier ?? this.#mock(name), isKnown: verifier !== null }
   }
 
-  /** Without a password or a verifier there is no such user: an MD5 hash proves nothing to a client that speaks SCRAM. */
+  /** Only a password or a verifier makes a user: an MD5 hash cannot check a client that uses SCRAM. */
   async #findElsewhere(name: string): Promise<ScramVerifier | null> {
     const secret = (await this.#secretOf?.(name)) ?? ''
     if (secret === '' || IS_MD5.test(secret)) return null
     return secret.startsWith('SCRAM-SHA-256$') ? parseVerifier(secret) : makeVerifier(secret)
   }
 
-  /** The same name gets the same salt each time, or an attacker could see that it does not exist. */
+  /** The same unknown name gets the same salt each time. Otherwise an attacker could see that the user does not exist. */
   #mock(name: string): ScramVerifier {
     const derive = (what: string): Buffer =>
       createHmac('sha256', this.#secret).update(`${what} ${name}`).digest()
@@ -95,5 +95,5 @@ export class Users {
   }
 }
 
-/** Of PostgreSQL. */
+/** PostgreSQL's default. */
 const USUAL_ITERATIONS = 4096

@@ -1,4 +1,4 @@
-/** How PostgreSQL calls commands when it says that they are done, and when it refuses them. */
+/** PostgreSQL's names of commands, when they are done and when they are refused. */
 export const TAG = {
   closeAll: 'CLOSE CURSOR ALL',
   commit: 'COMMIT',

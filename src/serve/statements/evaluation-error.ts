@@ -1,12 +1,12 @@
 import { errorFields, readErrorFields } from '../messages/error-fields.js'
 import { UpstreamError } from '../messages/upstream-error.js'
 
-/** What stands around an argument when it is evaluated: no client wrote that. */
+/** The functions that an evaluation adds around an argument. The client did not write them. */
 const STAND_IN = /pg_catalog\.(?:int8up|int4up|textcat)\(/
 
 /**
- * The upstream's error about the arguments of a function, as one about that function. Its place in the text is left out: it is
- * that of another text.
+ * Turns the upstream's error about an evaluation into an error about the called function. It removes the position, because
+ * that refers to another text.
  */
 export function evaluationError(error: unknown, name: string): unknown {
   if (!(error instanceof UpstreamError)) return error

@@ -14,7 +14,7 @@ import {
 import { runSelect } from './run-select.js'
 import type { StatementContext } from './statement-context.js'
 
-/** Functions whose answer depends on where other statements run. */
+/** Functions whose result depends on the session in which other statements run. */
 const OF_UPSTREAM: ReadonlySet<string> = new Set([
   'current_schema',
   'current_user',
@@ -23,8 +23,8 @@ const OF_UPSTREAM: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether a statement is answered here, or goes to where all else goes. What may reach an advisory function in a way that is
- * not known is never passed on.
+ * Whether the front answers a statement; otherwise it is passed on or refused. A statement that may reach an advisory
+ * function in unknown syntax is never answered here.
  */
 export function isAnsweredHere(statement: Statement, mayPass: boolean): boolean {
   switch (statement.kind) {
@@ -53,8 +53,8 @@ function asksUpstream(columns: Extract<Statement, { kind: 'select' }>['columns']
 }
 
 /**
- * Arguments that may do more than compute run with the rights of the front's own role, so they are evaluated only where other
- * statements run with them as well.
+ * Arguments with possible side effects are evaluated with the rights of the front's role. So they are evaluated only if other
+ * statements run with these rights as well.
  *
  * @throws {SqlError} 0A000
  */
@@ -69,7 +69,7 @@ export function checkEvaluations(statement: Statement, mayPass: boolean): void {
   }
 }
 
-/** Runs a statement that is answered here. @throws {SqlError} {LockError} */
+/** Runs a statement that the front answers. @throws {SqlError} {LockError} */
 export function runHere(
   statement: Statement,
   bound: Bound,
@@ -96,12 +96,12 @@ export function runHere(
   }
 }
 
-/** Why a statement is neither answered here nor passed on. */
+/** The error for a statement that is neither answered here nor passed on. */
 export function refusal(statement: Statement): SqlError {
   if (statement.kind === 'suspicious')
     return new SqlError('0A000', 'lockpool serve does not know this use of advisory locks', {
       detail: statement.message,
-      hint: 'Call one lock function in a SELECT of its own: SELECT pg_advisory_lock(1).',
+      hint: 'Call one lock function in a separate SELECT: SELECT pg_advisory_lock(1).',
     })
   if (statement.kind === 'named') return notOffered(statement.command.toUpperCase())
   return new SqlError('0A000', 'lockpool serve answers lock statements only', {
@@ -109,7 +109,7 @@ export function refusal(statement: Statement): SqlError {
   })
 }
 
-/** @throws {SqlError} 25P02 in a transaction that has failed, but for what ends it */
+/** @throws {SqlError} 25P02 in a failed transaction, except for statements that end it */
 export function checkMayRun(
   statement: Statement | null,
   { transaction }: Pick<StatementContext, 'transaction'>,

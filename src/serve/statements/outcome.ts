@@ -2,9 +2,9 @@ import type { Column, Report } from '../messages/backend.js'
 import { TAG } from './command-tags-sql.js'
 import { SIZE_OF_TYPE, type Value } from '../messages/values.js'
 
-/** What a statement has brought. */
+/** The result of a statement. */
 export interface Outcome {
-  /** For CommandComplete. */
+  /** The text of CommandComplete. */
   readonly tag: string
   /** Null for a statement without rows. */
   readonly row: readonly Value[] | null

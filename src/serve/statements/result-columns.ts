@@ -20,7 +20,7 @@ const OWN_TYPE = {
   token: TYPE.int8,
 } as const
 
-/** What the rows of a statement that is answered here look like; null if it has none. */
+/** The columns of a statement that the front answers; null if it has no rows. */
 export function resultColumns(
   statement: Statement,
   types: readonly (number | null)[],
@@ -34,7 +34,7 @@ function selected({ name, value, cast }: SqlColumn, types: readonly (number | nu
   return column(name, cast === null ? typeOf(value, types) : CAST_TYPE[cast])
 }
 
-/** Without the cast. */
+/** The type before the cast. */
 export function typeOf(value: ColumnValue, types: readonly (number | null)[]): number {
   switch (value.is) {
     case 'lock':

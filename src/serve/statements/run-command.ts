@@ -13,7 +13,7 @@ import type { StatementContext } from './statement-context.js'
 const NO_TRANSACTION = warning('25P01', 'there is no transaction in progress')
 const IN_TRANSACTION = warning('25001', 'there is already a transaction in progress')
 
-/** What a transaction command does to what the client holds and has set. @throws {SqlError} */
+/** Applies a transaction command to the client's locks and settings. @throws {SqlError} */
 export async function runTransactionCommand(
   statement: TransactionStatement,
   { transaction, prepared }: StatementContext,
@@ -72,7 +72,7 @@ function requireBlock({ isBlock }: StatementContext['transaction'], command: str
   if (!isBlock) throw new SqlError('25P01', `${command} can only be used in transaction blocks`)
 }
 
-/** Forms of SET that are not about a setting: they change what the upstream does, if there is one. */
+/** Forms of SET that change no setting here, but the upstream, if there is one. */
 const FORMS_WITHOUT_SETTING: ReadonlySet<string> = new Set([
   'transaction',
   'session_characteristics',
@@ -87,7 +87,7 @@ export function runSet({ name, value, scope }: SetStatement, context: StatementC
   if (name === 'role' || name === 'session_authorization') return setRole(name, value)
   settings.set(name, value, isLocal)
   if (!isLocal || transaction.holdsLocal) return done(TAG.set)
-  // It is set all the same: what follows in the same pipeline finds it.
+  // The setting is set all the same: later statements of the same pipeline use it.
   return done(TAG.set, warning('25P01', `${TAG.setLocal} can only be used in transaction blocks`))
 }
 
@@ -149,6 +149,6 @@ export function runNamed({ command, name }: NamedStatement, { prepared }: Statem
 
 export function notOffered(what: string): SqlError {
   return new SqlError('0A000', `${what} is not offered by lockpool serve`, {
-    hint: 'Use a connection of its own to the database for this.',
+    hint: 'Use a separate connection to the database for this.',
   })
 }

@@ -113,7 +113,7 @@ async function ownValue(call: OwnCall, bound: Bound, context: StatementContext):
   return callOwn(call, given, context.locks, context.permits, context.patience())
 }
 
-/** What is cast is a lock's answer, or a constant: a few types, and all their values. */
+/** Applies the cast to the result of a lock, or to a constant. There are only a few types. */
 function cast({ value: source, cast: to }: Column, value: Value, bound: Bound): Value {
   if (to === null || value === null) return value
   const from = typeOf(source, bound.types)

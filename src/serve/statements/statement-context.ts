@@ -8,7 +8,7 @@ import type { PreparedStatements } from '../prepared/prepared-statements.js'
 import type { Settings } from '../client/client-settings.js'
 import type { Transaction } from '../client/transaction.js'
 
-/** What a statement uses: all that belongs to one client. */
+/** The parts of one client that a statement uses. */
 export interface StatementContext {
   readonly locks: LockOwner
   readonly permits: PermitOwner
@@ -16,7 +16,7 @@ export interface StatementContext {
   readonly transaction: Transaction
   readonly prepared: PreparedStatements
   evaluate(...parts: Parameters<Evaluate>): ReturnType<Evaluate>
-  /** What is left of the times that the client has set. */
+  /** The rest of the client's time limits. */
   patience(): Patience
   sessionFunction(name: SessionFunction): Value
   /** Sets a setting and returns its new value, like `set_config`. */

@@ -22,11 +22,11 @@ export class AuthQuery {
     this.#tell = tell
   }
 
-  /** Null for a name that the statement does not know. @throws {FatalError} the upstream cannot say */
+  /** Null for a name that the statement does not find. @throws {FatalError} the upstream did not answer as expected */
   readonly secretOf = async (name: string): Promise<string | null> => {
     const rows: (string | null)[][] = []
     const values = { portal: '', formats: [], values: [Buffer.from(name)], resultFormats: [] }
-    // Two rows are one too many.
+    // A limit of two rows is enough to notice that there is more than one.
     const messages = [send.parse(this.#text, [TYPE.text]), send.bind(values), send.execute('', 2), send.SYNC]
     try {
       await this.#leases.with((connection) =>
@@ -35,7 +35,7 @@ export class AuthQuery {
         }),
       )
     } catch (error) {
-      // The client gets no details: they may show what the statement looks like.
+      // The client gets no details, because they may show the statement.
       this.#tell(`--auth-query failed: ${inWords(error)}`)
       throw new FatalError('58000', 'users cannot be looked up at this moment', { cause: error })
     }

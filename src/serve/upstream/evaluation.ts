@@ -20,12 +20,12 @@ export function evaluationMessages({ text, parameters }: Evaluation, { message, 
       values,
       resultFormats: [],
     }),
-    // Two rows are one too many.
+    // A limit of two rows is enough to notice that there is more than one.
     execute('', 2),
   ]
 }
 
-/** Hears the answer of an evaluation. */
+/** Receives the answer to an evaluation. */
 export class OneRow {
   readonly #rows: (string | null)[][] = []
 

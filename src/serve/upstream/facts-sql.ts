@@ -1,4 +1,4 @@
-/** All settings as SHOW says them, with what `version()` and the name of the database are. */
+/** All settings as SHOW returns them, with `version()` and the name of the database. */
 export const READ_SETTINGS = `
   SELECT name, pg_catalog.current_setting(name, true) AS shown
   FROM pg_catalog.pg_settings

@@ -1,7 +1,7 @@
 import { int16, int32, message, text } from '../messages/backend.js'
 import { FRONTEND, type BindMessage, type Format } from '../messages/frontend.js'
 
-/** What is sent to the upstream, as a client of it. */
+/** Messages to the upstream. The front is a client there. */
 export const SYNC: Buffer = message(FRONTEND.sync)
 export const FLUSH: Buffer = message(FRONTEND.flush)
 const PORTAL = Buffer.from('P')
@@ -11,7 +11,7 @@ export function query(sql: string): Buffer {
   return message(FRONTEND.query, text(sql))
 }
 
-/** Always the unnamed statement: it may be on another connection next time. */
+/** Always uses the unnamed statement, because the next execution may be on another connection. */
 export function parse(sql: string, types: readonly number[]): Buffer {
   return message(FRONTEND.parse, text(''), text(sql), int16(types.length), ...types.map(int32))
 }

@@ -36,8 +36,8 @@ export interface PassingClient extends HasParty {
 const { bindComplete, closeComplete, commandComplete, errorResponse, readyForQuery, rowDescription } = BACKEND
 
 /**
- * The statements of one client at the upstream. A connection is leased when the first statement needs one, and released when
- * no transaction is open there. BEGIN is lazy: a transaction that only locks never gets there.
+ * Runs the statements of one client at the upstream. It checks a connection out when the first statement needs one, and in
+ * when no transaction is open there. BEGIN is lazy: a transaction with only lock statements never reaches the upstream.
  */
 export class PassingSession implements Passing {
   readonly rollback: string = ROLLBACK_UPSTREAM
@@ -45,14 +45,14 @@ export class PassingSession implements Passing {
   readonly #ports: PassingPorts
   readonly #wait: UpstreamWait
   #lease: UpstreamLease | null = null
-  /** BEGIN of the client has been sent. */
+  /** Whether the client's BEGIN has been sent. */
   #isBlock = false
-  /** A transaction of ours stands around what would be one query string. */
+  /** Whether the front has opened a transaction there for a query string that it sends in parts. */
   #isGroup = false
-  /** Messages of the extended protocol have been sent without a Sync behind them. */
+  /** Whether messages of the extended protocol have been sent without a Sync after them. */
   #isUnsynced = false
   /**
-   * The upstream has refused one of them: it ignores all messages until Sync, and rolls back an implicit transaction.
+   * The upstream has refused one of these messages: it ignores all others until Sync, and rolls back an implicit transaction.
    */
   #isDeaf = false
   #isPinned = false
@@ -97,7 +97,7 @@ export class PassingSession implements Passing {
     const connection = await this.#ready()
     if (!this.#isUnsynced) {
       await this.#quietly(connection, text)
-      // What comes behind COMMIT in the same query string is a group of its own.
+      // Statements after COMMIT in the same query string form a new group.
       if (connection.status === 'I') this.#isBlock = false
       return
     }
@@ -111,7 +111,7 @@ export class PassingSession implements Passing {
     const answers: Message[] = []
     const hear = (message: Message): void => void answers.push(kept(message))
     const messages = [send.parse(text, declared), send.describeStatement()]
-    // A description ends with that of the rows, of which there may be none.
+    // The description of a statement ends with that of its rows, or with NoData.
     await this.#askUnsynced(connection, messages, rowDescription, hear)
     return readDescription(answers)
   }
@@ -180,7 +180,7 @@ export class PassingSession implements Passing {
     this.#giveBack(!isClean)
   }
 
-  /** Gives the connection back, if nothing is open there. */
+  /** Releases the connection, unless something is open there. */
   #settle(connection: UpstreamConnection): void {
     this.#isBlock = false
     this.#isGroup = false
@@ -198,14 +198,14 @@ export class PassingSession implements Passing {
     lease.release(isBroken)
   }
 
-  /** After BEGIN what was in a group so far belongs to the block, and is not undone by an error behind a savepoint. */
+  /** After BEGIN, earlier statements of the group belong to the block. An error after a savepoint does not undo them. */
   #becomeBlock(): void {
     if (!this.#isGroup || !this.#client.transaction.isBlock) return
     this.#isGroup = false
     this.#isBlock = true
   }
 
-  /** A connection with the client's settings, in its transaction. */
+  /** The client's connection, with its settings and in its transaction. */
   async #ready(): Promise<UpstreamConnection> {
     const { transaction } = this.#client
     const connection = await this.#take()
@@ -221,7 +221,7 @@ export class PassingSession implements Passing {
     return connection
   }
 
-  /** A connection, if there is none, or the one that there was has ended with nothing open on it. */
+  /** The client's connection. It takes a new one if there is none, or if the old one has ended while unused. */
   async #take(): Promise<UpstreamConnection> {
     if (this.#lease?.connection.hasEnded === true && !this.#isInUse) {
       this.#giveBack(true)
@@ -234,17 +234,17 @@ export class PassingSession implements Passing {
     return this.#lease.connection
   }
 
-  /** Whether something would be lost with the connection. */
+  /** Whether the end of the connection would lose something. */
   get #isInUse(): boolean {
     return this.#isBlock || this.#isGroup || this.#isUnsynced || this.#isPinned
   }
 
-  /** With a transaction, or locks that the client has taken there, the client's session has ended too. */
+  /** If the client had a transaction or locks on the connection, the client's session ends too. */
   #lost(): void {
     if (this.#isBlock || this.#isPinned) this.#client.end(gone())
   }
 
-  /** Removes what others have left, and sets what the client has set. */
+  /** Removes the session state of other clients, and applies the settings of this one. */
   async #adopt(connection: UpstreamConnection): Promise<void> {
     const changes = new Map(this.#client.settings.changes)
     changes.delete('client_encoding')
@@ -282,7 +282,7 @@ export class PassingSession implements Passing {
     }
   }
 
-  /** To the client as it is, as fast as the client reads. */
+  /** Forwards a message unchanged, as fast as the client reads. */
   readonly #relay = ({ bytes, type }: Message): void => {
     if (type === errorResponse) return
     const { link } = this.#client
@@ -300,15 +300,15 @@ function gone(): FatalError {
 }
 
 function nothing(): void {
-  // Its coming is all that matters.
+  // Only the arrival of the message matters.
 }
 
 function ignore(error: unknown): void {
-  // The client gets the first error; these follow from it.
+  // The client gets the first error. Later errors follow from it.
   if (!(error instanceof UpstreamError) && !(error instanceof FatalError)) throw error
 }
 
-/** Beyond the chunk it came in. */
+/** A copy that outlives the chunk in which the message arrived. */
 function kept(message: Message): Message {
   return { ...message, body: Buffer.from(message.body), bytes: Buffer.from(message.bytes) }
 }

@@ -1,20 +1,20 @@
 import { quoteIdentifier, quoteLiteral } from '../../dialect/postgres/transaction/quoting.js'
 
-/** Ends a transaction without a trace. */
+/** Rolls a transaction back. */
 export const ROLLBACK_UPSTREAM = 'ROLLBACK'
 export const BEGIN_UPSTREAM = 'BEGIN'
 export const COMMIT_UPSTREAM = 'COMMIT'
 
-/** Removes what another client has left on a connection. */
+/** Removes the session state that another client has left on a connection. */
 export const CLEAN_UPSTREAM = 'DISCARD ALL'
 
 export const savepointSql = (name: string): string => `SAVEPOINT ${quoteIdentifier(name)}`
 
-/** What a client has set in a transaction that is open there. */
+/** Sends a setting to a transaction that is open there. */
 export const setConfigSql = (name: string, value: string | null, isLocal: boolean): string =>
   `SELECT pg_catalog.set_config(${quoteLiteral(name)}, ${value === null ? 'NULL' : quoteLiteral(value)}, ${isLocal})`
 
-/** Makes the settings those of a client. */
+/** Applies the settings of a client. */
 export const settingsSql = (settings: ReadonlyMap<string, string>): string =>
   `SELECT ${[...settings]
     .map(([name, value]) => `pg_catalog.set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, false)`)

@@ -1,31 +1,31 @@
 import type { Evaluation } from '../sql/statement.js'
 import type { Bound } from '../prepared/bound.js'
 
-/** How one client's statements reach the upstream. Answers of the upstream go to the client as they come. */
+/** Runs one client's statements at the upstream. The client gets the upstream's answers as they arrive. */
 export interface Passing {
   /** Whether the client waits for a connection, and whether it has one. */
   readonly isAwaited: boolean
   readonly hasConnection: boolean
 
-  /** Whether a transaction is open there, or a portal: then the connection can't be given to others. */
+  /** Whether a transaction or a portal is open there: then no other client can use the connection. */
   readonly isHeld: boolean
 
-  /** The client keeps its connection there from now on. */
+  /** From now on, the client keeps its connection. */
   pin(): void
 
-  /** What comes is a part of a query string that is not passed on as a whole: it gets a transaction. */
+  /** The next statements are parts of a query string that is not passed on as a whole: they get one transaction. */
   enterGroup(): Promise<void>
 
   /** Runs a query string, and forwards its whole answer except ReadyForQuery. @throws {UpstreamError} {SqlError} */
   query(text: string): Promise<void>
 
-  /** What ends a transaction there without a trace. */
+  /** The statement that rolls a transaction back there. */
   readonly rollback: string
 
   /** Does the same as `query`, for a command whose answer the client gets from other code. */
   command(text: string): Promise<void>
 
-  /** The types of the parameters of a statement, and the description of its rows as it came: null without rows. */
+  /** The types of a statement's parameters, and the description of its rows, unchanged; null without rows. */
   describe(text: string, declared: readonly number[]): Promise<Description>
 
   /** Binds values to a statement, under the portal's name. */
@@ -37,16 +37,16 @@ export interface Passing {
   /** The values of a `SELECT` of one row, as text. */
   evaluate(evaluation: Evaluation, bound: Bound): Promise<readonly (string | null)[]>
 
-  /** The client's Sync: ends what had no BEGIN. */
+  /** The client's Sync: ends a transaction without BEGIN. */
   sync(): Promise<void>
 
-  /** The client's group has failed here: what it did there without BEGIN is undone. */
+  /** The client's group has failed here: undoes what it did there without BEGIN. */
   fail(): Promise<void>
 
-  /** Ends what is under way there, for a cancel. */
+  /** Cancels the running statement there. */
   cancel(): void
 
-  /** The client has gone, and its transaction with it. */
+  /** The client has gone, and its transaction has ended. */
   close(): void
 }
 
@@ -55,7 +55,7 @@ export interface Description {
   readonly rows: Buffer | null
 }
 
-/** What is asked of the upstream for lock statements themselves, whether others are passed on or not. */
+/** Evaluates expressions of lock statements, also if other statements are refused. */
 export interface Evaluator {
   /** The values of a `SELECT` of one row, as text. */
   evaluate(evaluation: Evaluation, bound: Bound): Promise<readonly (string | null)[]>

@@ -3,7 +3,7 @@ import { BodyReader } from '../messages/body-reader.js'
 import type { Message } from '../messages/message-reader.js'
 import type { Description } from './passing.js'
 
-/** Of the answers to Parse and Describe of a statement. */
+/** Reads the answers to Parse and Describe of a statement. */
 export function readDescription(answers: readonly Message[]): Description {
   const types = answers.find(({ type }) => type === BACKEND.parameterDescription)
   const rows = answers.find(({ type }) => type === BACKEND.rowDescription)

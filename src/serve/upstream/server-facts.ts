@@ -2,16 +2,16 @@ import type { Queryable } from '../../dialect/queryable.js'
 import type { ServerSettings } from '../client/client-settings.js'
 import { READ_IDENTITY, READ_SETTINGS } from './facts-sql.js'
 
-/** Settings that a session has of its own: those of the session that was asked say nothing. */
+/** Settings that each session has for itself. The values of the session that reads the facts are not useful. */
 const OF_A_NEW_SESSION: Readonly<Record<string, string>> = {
   application_name: '',
   client_encoding: 'UTF8',
 }
 
-/** In addition to those of `pg_settings`. */
+/** Settings that are not in `pg_settings`. */
 const MORE: Readonly<Record<string, string>> = { role: 'none', session_authorization: 'default' }
 
-/** What the server says of itself, read once: so its answers cost nothing, and a client sees them at once. */
+/** The server's facts about itself. They are read once, so the front can answer questions about them without a round trip. */
 export class ServerFacts implements ServerSettings {
   readonly version: string
   readonly database: string

@@ -3,10 +3,10 @@ import { FatalError, SqlError } from '../messages/sql-error.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamSource } from './upstream-source.js'
 
-/** What is asked only computes, or looks something up. If it takes longer, the server does not answer. */
+/** The time limit: such a statement only computes or looks something up. If it takes longer, the server does not answer. */
 const LIMIT_MS = 10_000
 
-/** Connections for one short statement each, of the front itself. */
+/** Runs short statements of the front itself, each on a connection for that statement. */
 export class ShortLeases {
   readonly #source: UpstreamSource
   readonly #clock: Clock
@@ -27,7 +27,7 @@ export class ShortLeases {
       await use(connection)
     } catch (error) {
       if (!(error instanceof FatalError)) throw error
-      // Nothing of the client's was on that connection.
+      // The client had nothing on that connection.
       throw new SqlError('08006', error.message, { cause: error })
     } finally {
       cancelLimit()

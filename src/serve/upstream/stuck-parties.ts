@@ -1,6 +1,6 @@
-/** One client, as far as it waits for others, or others for it. */
+/** One client in the search for a deadlock. */
 export interface Party {
-  /** The id of the lock that it waits for; null if it waits for none. */
+  /** The id of the lock that it waits for; null if it waits for no lock. */
   readonly awaitedLock: string | null
   readonly awaitsUpstream: boolean
   readonly hasUpstream: boolean
@@ -8,9 +8,9 @@ export interface Party {
 }
 
 /**
- * Whether a client that waits for a connection to the upstream will never get one: each connection is in the hands of a client
- * that waits, directly or through others, for a lock of a client that waits for a connection. A holder that is no client of this
- * front is assumed to release its lock.
+ * Whether a client that waits for a connection to the upstream will never get one. That is so if each connection belongs to a
+ * client that waits, directly or through others, for a lock of a client that waits for a connection. A holder that is not a
+ * client of this front is assumed to release its lock.
  */
 export function isStuck(party: Party, all: readonly Party[]): boolean {
   const free = new Set<Party>()
@@ -31,7 +31,7 @@ function mayGoOn(party: Party, all: readonly Party[], free: ReadonlySet<Party>):
   return all.every((each) => each === party || !each.holdsLock(awaitedLock) || free.has(each))
 }
 
-/** What a session has of it. */
+/** The part of a session with its party. */
 export interface HasParty {
   readonly locks: { readonly awaited: string | null; holds(id: string): boolean }
   readonly passing: { readonly isAwaited: boolean; readonly hasConnection: boolean } | null

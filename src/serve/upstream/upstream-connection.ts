@@ -5,7 +5,7 @@ import { MessageReader, type Message } from '../messages/message-reader.js'
 import { FatalError } from '../messages/sql-error.js'
 import { UpstreamError } from '../messages/upstream-error.js'
 
-/** What carries bytes to the upstream and back: a `RawConnection`. */
+/** Transports bytes to the upstream and back: a `RawConnection`. */
 export interface Carrier {
   onData(read: (chunk: Buffer) => void): void
   onEnd(ended: (cause: Error) => void): void
@@ -16,10 +16,10 @@ export interface Carrier {
   destroy(): void
 }
 
-/** PostgreSQL itself sends no message that is longer. */
+/** PostgreSQL itself sends no longer message. */
 const MAX_MESSAGE_BYTES = 2 ** 30
 
-/** One thing that was asked of the upstream, until its last answer. */
+/** One request to the upstream, until its last answer. */
 interface Exchange {
   readonly until: number
   readonly hear: (message: Message) => void
@@ -27,7 +27,7 @@ interface Exchange {
   error: UpstreamError | null
 }
 
-/** What the upstream may say at any time, and is none of a client's business. */
+/** Messages that the upstream may send at any time, and that do not concern the client. */
 const ASIDE: ReadonlySet<number> = new Set([BACKEND.parameterStatus, BACKEND.notificationResponse])
 
 /** One connection to the upstream, as messages. There is one exchange at a time. */
@@ -37,10 +37,10 @@ export class UpstreamConnection {
   #exchange: Exchange | null = null
   #end: Error | null = null
   #status: TransactionStatus = 'I'
-  /** Whom it served last, and with which settings: others have to clean up behind that. */
+  /** The client that it served last, and the settings of that client: another client must reset them. */
   servedLast: object | null = null
   settings = ''
-  /** Called when it ends, for the client that has it. */
+  /** Called when the connection ends, for the client that uses it. */
   lost: (() => void) | null = null
 
   constructor(carrier: Carrier) {
@@ -51,7 +51,7 @@ export class UpstreamConnection {
     carrier.onEnd((cause) => this.#ended(cause))
   }
 
-  /** According to the last ReadyForQuery of the server. */
+  /** The status in the server's last ReadyForQuery. */
   get status(): TransactionStatus {
     return this.#status
   }
@@ -65,8 +65,8 @@ export class UpstreamConnection {
   }
 
   /**
-   * Sends messages, and hands on what comes back until a message of type `until`, which is ReadyForQuery where Sync or
-   * Query was sent. Without Sync an error is the last answer.
+   * Sends messages, and passes the answers to `hear` until a message of type `until`: after Sync or Query that is
+   * ReadyForQuery. Without Sync, an error is the last answer.
    *
    * @throws {UpstreamError} {FatalError}
    */
@@ -108,7 +108,7 @@ export class UpstreamConnection {
     const { type, body, bytes } = heard
     if (type === BACKEND.readyForQuery) this.#status = String.fromCharCode(body[0]!) as TransactionStatus
     const exchange = this.#exchange
-    // An error without a request is the last message of the server.
+    // An error without a request is the server's last message.
     if (exchange === null && type === BACKEND.errorResponse) return this.#ended(new UpstreamError(bytes))
     if (exchange === null || ASIDE.has(type)) return
     if (type === BACKEND.errorResponse) {
@@ -116,7 +116,7 @@ export class UpstreamConnection {
       if (exchange.until !== BACKEND.readyForQuery) this.#settle(exchange)
       return
     }
-    // COPY is refused before it gets here; what begins one all the same must not wait for data that never comes.
+    // COPY is refused earlier. If one begins all the same, it must not wait for data that never comes.
     if (type === BACKEND.copyInResponse) return this.#carrier.write(REFUSE_COPY)
     if (type !== BACKEND.readyForQuery) exchange.hear(heard)
     if (ends(type, exchange.until)) this.#settle(exchange)
@@ -137,7 +137,7 @@ export class UpstreamConnection {
   }
 }
 
-/** Types that can stand for another as the last answer. */
+/** Types that can replace another type as the last answer. */
 const ALSO_ENDS: Readonly<Record<number, readonly number[]>> = {
   [BACKEND.commandComplete]: [BACKEND.emptyQueryResponse, BACKEND.portalSuspended],
   [BACKEND.rowDescription]: [BACKEND.noData],

@@ -8,7 +8,7 @@ import * as send from './frontend-messages.js'
 import { readDescription } from './read-description.js'
 import type { ShortLeases } from './short-leases.js'
 
-/** Has the upstream evaluate the arguments of lock functions: `hashtext('invoice 4711')`. */
+/** Lets the upstream evaluate the arguments of lock functions, such as `hashtext('invoice 4711')`. */
 export class UpstreamEvaluator implements Evaluator {
   readonly #leases: ShortLeases
 

@@ -8,22 +8,22 @@ import { UpstreamConnection, type Carrier } from './upstream-connection.js'
 /** Opens carriers to the upstream. */
 export type OpenCarrier = (signal: AbortSignal) => Promise<Carrier>
 
-/** An upstream connection in the hands of one client. */
+/** An upstream connection that one client uses. */
 export interface UpstreamLease {
   readonly connection: UpstreamConnection
-  /** `isBroken`: it can't be used by others any more. */
+  /** `isBroken`: no other client may use the connection. */
   release(isBroken: boolean): void
 }
 
-/** Where a client gets connections to the upstream. */
+/** The source of a client's connections to the upstream. */
 export interface UpstreamSource {
-  /** Whether a client keeps its connection when its transaction ends: then a pooler behind it shares them out. */
+  /** Whether a client keeps its connection after its transaction: then a pooler at the upstream shares server connections. */
   readonly isKept: boolean
   /** @throws {SqlError} */
   lease(signal: AbortSignal): Promise<UpstreamLease>
 }
 
-/** What a pool of upstream connections has to know of them. */
+/** What a pool needs to know about upstream connections. */
 export function upstreamFactory(open: OpenCarrier): ConnectionFactory<UpstreamConnection> {
   return {
     open: async (signal) => new UpstreamConnection(await open(signal)),
@@ -36,7 +36,7 @@ export function upstreamFactory(open: OpenCarrier): ConnectionFactory<UpstreamCo
   }
 }
 
-/** A few connections for all clients: each has one for as long as its transaction lasts. */
+/** A few connections for all clients: a client uses one during its transaction. */
 export class PooledUpstream implements UpstreamSource {
   readonly isKept = false
   readonly #pool: ConnectionPool<UpstreamConnection>
@@ -57,7 +57,7 @@ export class PooledUpstream implements UpstreamSource {
   }
 }
 
-/** A connection for each client, to a pooler that shares out its own, such as PgBouncer. */
+/** A connection for each client, to a pooler that shares server connections, such as PgBouncer. */
 export class OwnUpstream implements UpstreamSource {
   readonly isKept = true
   readonly #open: OpenCarrier

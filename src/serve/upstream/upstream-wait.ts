@@ -3,22 +3,22 @@ import { SqlError } from '../messages/sql-error.js'
 import { isAmongStuck, type HasParty } from './stuck-parties.js'
 import type { UpstreamLease, UpstreamSource } from './upstream-source.js'
 
-/** What all that pass on have in common. */
+/** The parts that all passing sessions share. */
 export interface PassingPorts {
   readonly source: UpstreamSource
   readonly clock: Clock
   readonly allSessions: () => Iterable<HasParty>
 }
 
-/** A wait looks for a deadlock after this time, and again and again. PostgreSQL's own default. */
+/** A wait looks for a deadlock after this time, repeatedly. It is PostgreSQL's default for `deadlock_timeout`. */
 const LOOK_AFTER_MS = 1000
 
-/** How one client waits for connections to the upstream: not for one that can't come, and no longer than the client. */
+/** How one client waits for upstream connections. The wait ends if no connection can come, or if the client has gone. */
 export class UpstreamWait {
   readonly #client: HasParty
   readonly #ports: PassingPorts
   #closed: SqlError | null = null
-  /** While a connection is waited for. */
+  /** Not null while the client waits for a connection. */
   #waiting: AbortController | null = null
 
   constructor(client: HasParty, ports: PassingPorts) {

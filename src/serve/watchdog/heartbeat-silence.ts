@@ -2,8 +2,8 @@
 export const TICKS = 10
 
 /**
- * Counts ticks without a sign of life. It does not look at a clock: a machine that was suspended has not ticked, and a front
- * that was suspended with it is not silent.
+ * Counts ticks without a sign of life. It reads no clock: a suspended machine does not tick, so a front that was suspended
+ * with it does not count as silent.
  */
 export class Silence {
   #ticks = 0
@@ -12,7 +12,7 @@ export class Silence {
     this.#ticks = 0
   }
 
-  /** One more tick has gone by. True if the silence has lasted too long. */
+  /** Counts one more tick. True if the silence has lasted too long. */
   tick(): boolean {
     return ++this.#ticks >= TICKS
   }

@@ -1,7 +1,7 @@
 /**
- * The watchdog of a front, a process of its own. A front that hangs can't tell its clients that their locks are about to be
- * lost, and a library that hangs does so with its holder, but a front does not. So a front that has been silent for half a
- * lease is killed: then the kernel closes the connections of its clients, who know in time.
+ * The watchdog of a front, a separate process. A front that hangs can't tell its clients that they are about to lose their
+ * locks. (If a program with the library hangs, the holder hangs too.) So the watchdog kills a front that has been silent for
+ * half a lease: then the kernel closes the connections of its clients, and they learn in time.
  *
  * Arguments: the process id of the front, and how long it may be silent, in milliseconds.
  */
@@ -12,7 +12,7 @@ const processId = Number(process.argv[2])
 const tickMs = Number(process.argv[3]) / TICKS
 const silence = new Silence()
 
-// The end of the front is the end of its watchdog.
+// The watchdog ends with the front.
 process.stdin.on('end', () => process.exit(0))
 process.stdin.on('data', () => silence.heard())
 
@@ -21,7 +21,7 @@ function tick(): void {
     systemClock.after(tickMs, tick)
     return
   }
-  // Once a front has ended its number may belong to another process.
+  // After the end of the front, another process may have its pid.
   if (process.ppid === processId) process.kill(processId, 'SIGKILL')
   process.exit(0)
 }

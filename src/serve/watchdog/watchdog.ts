@@ -10,7 +10,7 @@ const AGAIN_AFTER_MS = 1000
 
 const SIGN_OF_LIFE = Buffer.from('.')
 
-/** Has this process watched by another one, which kills it when it hangs. */
+/** Starts another process that watches this one, and kills it if it hangs. */
 export class Watchdog {
   readonly #clock: Clock
   readonly #silenceMs: number
@@ -42,11 +42,11 @@ export class Watchdog {
 
   #start(): void {
     if (this.#isClosed) return
-    // What was meant for this process, a debugger's port for example, is not meant for the watchdog.
+    // NODE_OPTIONS, a debugger's port for example, is for this process and not for the watchdog.
     const { NODE_OPTIONS: _, ...env } = process.env
     const parts = ['--max-old-space-size=16', WATCHDOG_PROCESS, String(process.pid), String(this.#silenceMs)]
     const child = spawn(process.execPath, parts, {
-      // Signals from a terminal are for this process alone.
+      // Signals of a terminal are only for this process.
       detached: true,
       env,
       stdio: ['pipe', 'ignore', 'ignore'],
