@@ -29,7 +29,8 @@ const FLAGS: DoctorFlags = {
   url: CONNECTION_FLAGS.url,
   lease: {
     value: 'DURATION',
-    meaning: 'leaseMs of the program that is going to lock: compared with the time until another primary may come',
+    meaning:
+      'leaseMs of the program that is going to lock: compared with the time until another primary may come',
     default: '15s',
     expects: 'a duration from 1s to 24h',
     read: (text) => {

@@ -20,10 +20,7 @@ export const command: Command<ServeFlags> = {
     ],
     ['lockpool serve --trust --others postgres://app@127.0.0.1:6432/app', 'in front of PgBouncer'],
   ],
-  exitCodes: [
-    ['0', 'SIGTERM or SIGINT ended it'],
-    ...exitRows('usage', 'unavailable', 'config', 'internal'),
-  ],
+  exitCodes: [['0', 'SIGTERM or SIGINT ended it'], ...exitRows('usage', 'unavailable', 'config', 'internal')],
   async run({ flags, args, rest, terminal }) {
     const order = readServeOrder({ flags, args, rest })
     const { runServe } = await import('../serve/run-serve.js')

@@ -28,7 +28,9 @@ export const AVAILABILITY_CHECKS: Readonly<Record<string, Look>> = {
 
   timeline: ({ timeline }) =>
     timeline === null
-      ? ok('this role cannot read the timeline: `primary:changed` compares the host and the start of the server')
+      ? ok(
+          'this role cannot read the timeline: `primary:changed` compares the host and the start of the server',
+        )
       : ok(`timeline ${timeline}${timeline > 1 ? `: promoted ${timeline - 1} times so far` : ''}`),
 
   replication: ({ standbys, synchronousStandbys }) => {

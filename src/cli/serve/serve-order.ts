@@ -124,8 +124,7 @@ export function readServeOrder({
   const isDev = flags.dev === true
   const knowsUsers = flags.users !== undefined || flags['auth-query'] !== undefined
   const isTrusting = flags.trust === true || (isDev && !knowsUsers)
-  if (isDev && flags.url !== undefined)
-    throw new UsageError('--dev starts its own database: leave out --url')
+  if (isDev && flags.url !== undefined) throw new UsageError('--dev starts its own database: leave out --url')
   checkWhoMayLogIn(host, isTrusting, knowsUsers)
   const others = flags.others ?? { kind: 'refuse' }
   const mayPin = flags.unknown === 'pin'
