@@ -3,14 +3,16 @@ import type { RequestCount } from './request-count.js'
 import type { Turn, TurnsQuestion } from './turns.js'
 import { WorkerProcess } from './worker.js'
 
-/** Before the time that counts. After it the code is compiled, and connections for waiting are open. */
+/** The time before the measurement. After it the code is compiled, and the connections for waiting are open. */
 const WARM_UP_MS = 1500
-/** After the time that counts all processes go on, so that the last waits take as long as the others. */
+/**
+ * After the measurement all processes continue for this time, so that the last waits have the same conditions as the others.
+ */
 const RUN_OUT_MS = 500
 
-/** What the turns of all processes amount to. */
+/** The results of all processes together. */
 export interface Outcome {
-  /** In milliseconds, of all waits that began in the time that counts. */
+  /** Milliseconds, of all waits that began during the measurement. */
   readonly waits: readonly number[]
   readonly grantsPerSecond: number
   /** The grants of each process, relative to its fair share: 1 is fair. */

@@ -26,7 +26,7 @@ async function startServer(
   return { url: server.url, stop: () => server.stop() }
 }
 
-/** Measures each group in a process of its own: garbage and compiled code of one group would slow down the next. */
+/** Measures each group in a separate process: garbage and compiled code of one group would slow down the next. */
 async function measure(names: readonly string[], url: string, options: BenchOptions): Promise<Row[]> {
   const { rounds, seconds } = options
   const rows: Row[] = []

@@ -1,16 +1,16 @@
 import { performance } from 'node:perf_hooks'
 
-/** What several measurements of one thing say together. */
+/** Several measurements of one thing. */
 export interface Spread {
   readonly median: number
   readonly min: number
   readonly max: number
 }
 
-/** Asked before every cycle; false when the time is up. The answers that were true are the cycles. */
+/** Asked before every cycle; false when the time is over. The number of true answers is the number of cycles. */
 export type GoesOn = () => boolean
 
-/** Callers that never leave the microtask queue would keep the timer below from firing, so the clock is looked at as well. */
+/** Callers that never leave the microtask queue would keep the timer below from firing, so the clock is read as well. */
 const CYCLES_BETWEEN_LOOKS = 64
 
 /** Milliseconds on a clock that all processes of a machine share: on Linux, CLOCK_MONOTONIC. */
@@ -18,7 +18,7 @@ export function sharedNow(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
-/** Rounds that have no figure are left out: a short one may have seen no grant. NaN if none has one. */
+/** Leaves out rounds without a figure: a short one may have had no grant. NaN if none has one. */
 export function spread(samples: readonly number[]): Spread {
   const sorted = samples.filter(Number.isFinite).toSorted((a, b) => a - b)
   return { median: percentile(sorted, 0.5), min: sorted[0] ?? NaN, max: sorted.at(-1) ?? NaN }
@@ -31,12 +31,12 @@ export function percentile(samples: readonly number[], part: number): number {
   return sorted[Math.max(Math.ceil(part * sorted.length) - 1, 0)]!
 }
 
-/** Our figure over the reference's, round by round: what the machine did to a round it did to both. */
+/** Our figure divided by that of the reference, round by round: in one round, the machine slows both down alike. */
 export function ratios(ours: readonly number[], reference: readonly number[]): number[] {
   return ours.map((figure, round) => figure / reference[round]!)
 }
 
-/** Lets so many callers go round at once for about so long; answers how many cycles a second they made together. */
+/** Runs this many callers at once for about this many seconds. Returns the cycles per second of all callers together. */
 export async function rate(
   callers: number,
   seconds: number,
@@ -63,7 +63,7 @@ export async function rate(
   return (cycles / (performance.now() - startedAt)) * 1000
 }
 
-/** Does something again and again for about so long; answers how many milliseconds each time took. */
+/** Repeats something for about this many seconds. Returns the milliseconds of each repetition. */
 export async function latencies(seconds: number, cycle: () => Promise<void>): Promise<number[]> {
   const taken: number[] = []
   const endsAt = performance.now() + seconds * 1000
@@ -77,8 +77,8 @@ export async function latencies(seconds: number, cycle: () => Promise<void>): Pr
 }
 
 /**
- * Measures every side once to warm it up, which does not count, and then in turn, A B C A B C: a machine that is slow for
- * a while is slow for all of them.
+ * Measures each side once as a warm-up, which does not count, and then in turn, A B C A B C: if the machine is slow for a
+ * while, it is slow for all sides.
  */
 export async function inTurn<Name extends string, Sample = number>(
   rounds: number,

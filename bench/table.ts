@@ -3,7 +3,7 @@ import type { Row, Target } from './row.js'
 
 const HEADINGS = ['', 'ours', 'reference', 'ratio', 'target', ''] as const
 
-/** Medians, and in brackets the lowest and the highest round; what needs more words stands below. */
+/** Medians, and in brackets the lowest and the highest round. Notes are below the table. */
 export function table(rows: readonly Row[]): string {
   const notes: string[] = []
   const lines = rows.map((row) => {
@@ -30,7 +30,7 @@ export function table(rows: readonly Row[]): string {
   return [...drawn, '', ...below].join('\n')
 }
 
-/** Three digits tell all that a noisy machine can say. */
+/** Three digits: a noisy machine does not give more. */
 export function short(figure: number): string {
   if (Number.isNaN(figure)) return 'none'
   const size = Math.abs(figure)

@@ -1,13 +1,13 @@
 import { fork, type ChildProcess, type ForkOptions, type Serializable } from 'node:child_process'
 import { once } from 'node:events'
 
-/** A process of its own, for what one process can't measure. It is asked one thing at a time, and answers. */
+/** A separate process, for measurements that need one. It gets one question at a time, and answers it. */
 export class WorkerProcess<Question extends Serializable, Answer> implements AsyncDisposable {
   readonly #child: ChildProcess
 
   /** `name` is a file in `workers/`. */
   constructor(name: string, args: readonly string[], execArgv: readonly string[] = []) {
-    // As JSON a figure that is none would come as null.
+    // JSON would turn NaN into null.
     const options: ForkOptions = { execArgv: [...execArgv], serialization: 'advanced' }
     this.#child = fork(new URL(`workers/${name}.js`, import.meta.url), args, options)
   }
@@ -29,7 +29,7 @@ export class WorkerProcess<Question extends Serializable, Answer> implements Asy
     })
   }
 
-  /** Tells it that nothing more will be asked, and waits until it has gone. */
+  /** Ends the questions, and waits until the process has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode !== null) return
     const exit = once(this.#child, 'exit')
@@ -38,7 +38,7 @@ export class WorkerProcess<Question extends Serializable, Answer> implements Asy
   }
 }
 
-/** The other end: answers what comes, and cleans up when nothing more will. What fails ends the process. */
+/** Runs in the worker: answers questions, and cleans up after the last one. An error ends the process. */
 export function serve(answer: (question: never) => Promise<Serializable>, end: () => Promise<void>): void {
   process.on('message', (question) => {
     void answer(question as never).then((given) => process.send!(given))

@@ -8,10 +8,10 @@ import type { FrontPair } from './strike-kind.js'
 import { timingOf } from './timing.js'
 import { journalPath, WorkerProcess } from './worker-process.js'
 
-/** How many fronts, each with one program that locks through it. */
+/** The number of fronts. One program locks through each of them. */
 const FRONTS = 2
 
-/** In each process. Those of a program behind a front have a connection each. */
+/** The callers in each process. In a program behind a front, each caller has its own connection. */
 const CALLERS = 6
 
 /** All processes that contend in a round. */
@@ -25,7 +25,7 @@ export interface Stage {
   readonly order: RoundOrder
 }
 
-/** Resolves when all have begun. */
+/** Starts all processes. Resolves when they have begun. */
 export async function startCast(stage: Stage): Promise<Cast> {
   const { workers: count, hasFronts } = stage.order
   const workers = await Promise.all(Array.from({ length: count }, (_, i) => startWorker(stage, i)))
@@ -36,14 +36,14 @@ export async function startCast(stage: Stage): Promise<Cast> {
   return { workers, fronts }
 }
 
-/** Asks the programs to end, and the fronts when these have ended. */
+/** Asks the programs to end, and then the fronts. */
 export async function endCast({ workers, fronts }: Cast): Promise<void> {
   const programs = [...workers, ...fronts.map(({ client }) => client)]
   await Promise.all(programs.map((program) => program.stop()))
   await Promise.all(fronts.map(({ front }) => front.terminate()))
 }
 
-/** The networks, when nothing needs them any more. */
+/** Closes the networks when no process needs them any more. */
 export async function closeNetworks({ workers, fronts }: Cast): Promise<void> {
   const places = [...workers, ...fronts.flatMap(({ front, client }) => [front, client])]
   await Promise.all(places.map(({ proxy }) => proxy.close()))
@@ -96,14 +96,14 @@ function ordersFor(order: RoundOrder, process: string): Omit<Orders, 'url' | 'se
   }
 }
 
-/** What all of them wrote down, and how they ended. */
+/** What all processes recorded, and how they ended. */
 export function livesOf({ workers, fronts }: Cast): Life[] {
   return [...workers, ...fronts.flatMap(({ front, client }) => [front, client])].flatMap((each) =>
     each.lives(),
   )
 }
 
-/** A front that did not run for half a lease, because the machine had other things to do, was ended by its watchdog. */
+/** Fronts that their watchdog ended, because the busy machine did not run them for half a lease. */
 export function starvedFronts({ fronts }: Cast): Strike[] {
   const kind = 'a front that its watchdog ended by itself'
   const strike = { kind, letsGo: true, forgets: false, isPause: false, isSilence: false }

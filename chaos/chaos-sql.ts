@@ -17,7 +17,7 @@ CREATE TABLE accepted (
 CREATE TABLE looked (looks bigint NOT NULL);
 INSERT INTO looked VALUES (0)`
 
-/** A look that commits: it takes as long as the commits of locks that are rows. */
+/** An observation that commits: it takes as long as the commits of locks that are rows. */
 export const LOOKED = `UPDATE looked SET looks = looks + 1`
 
 export const ADD_KEY = `
@@ -54,7 +54,7 @@ SELECT DISTINCT ((classid::bigint << 32) | objid::bigint)::text AS key
 FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 1 AND granted`
 
-/** The same for locks that are rows: the process that holds each, and the token; for readers, no process. */
+/** For locks that are rows: the process that holds each key, and its token. Null for readers. */
 export const HELD_ROWS = `
 SELECT l.key::text AS key, l.token::text AS token, member.name AS holder, l.owner IS NOT NULL AND member.id IS NULL AS is_orphan
 FROM lockpool.lease AS l
@@ -62,7 +62,7 @@ LEFT JOIN lockpool.member AS member ON member.id = l.owner
 WHERE (l.owner IS NOT NULL OR cardinality(l.readers) > 0) AND member.dead IS NOT TRUE
   AND l.key < 2147483648 AND l.key > 0`
 
-/** For people: every row that names a process, and the processes. */
+/** All rows that name a process, and the processes, for people to read. */
 export const ALL_ROWS = `
 SELECT key::text AS key, token::text AS token, owner, readers, waiters, NULL AS name, NULL::bigint AS beat, NULL::boolean AS dead
 FROM lockpool.lease
@@ -82,7 +82,7 @@ FROM pg_stat_activity
 WHERE application_name ~ '^chaos [wf]'
 ORDER BY pid`
 
-/** For people: what the sessions are doing, and what they wait for. */
+/** What the sessions do and what they wait for, for people to read. */
 export const ACTIVITY = `
 SELECT pid, application_name AS application, state, wait_event_type AS waits, wait_event AS for, pg_blocking_pids(pid) AS blockers,
   round(extract(epoch FROM clock_timestamp() - state_change) * 1000) AS state_ms, left(query, 60) AS query

@@ -32,7 +32,7 @@ export interface Figures {
   /** Overlaps that plain mode allows, because the server released the lock early. */
   readonly excusedOverlaps: number
   readonly worstExcusedOverlapMs: number
-  /** Writes that are based on a value which a failover has undone. */
+  /** Writes based on a value that a failover has undone. */
   readonly excusedUpdates: number
   readonly takeOvers: number
   readonly worstTakeOverMs: number

@@ -35,7 +35,7 @@ export class Evidence implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // After an error, processes may still be writing here. That error is the one that counts.
+    // After an error, processes may still write to the folder. That error matters, not one of this removal.
     await rm(this.folder, { recursive: true, force: true }).catch(() => undefined)
   }
 }

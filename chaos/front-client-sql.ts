@@ -1,6 +1,6 @@
 import type { LockMode } from '../src/index.js'
 
-/** What a program sends to `lockpool serve`. */
+/** The statements that a program sends to `lockpool serve`. */
 
 type Scope = 'session' | 'transaction'
 type Pair = Readonly<Record<'wait' | 'attempt', string>>

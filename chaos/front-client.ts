@@ -12,18 +12,18 @@ import { PostgresRow } from './postgres-row.js'
 const LOOK_MS = 5
 const COUNT_MS = 500
 
-/** Attempts wait for no other client, but for the answer of the server to the front. */
+/** An attempt does not wait for other clients, but it waits for the server to answer the front. */
 const ATTEMPT_MS = 30_000
 
-/** An answer that is later than this after its time is not waited for. */
+/** How long after its time limit an answer is still awaited. */
 const LATE_MS = 3000
 
-/** What should be answered at once may have to wait for a server that comes back. */
+/** Statements that are usually answered at once may have to wait for a server that is restarting. */
 const USUAL_MS = 10_000
 
 const TIMEOUTS = [20, 300, 2000, 8000, 8000] as const
 
-/** As in worker.ts. */
+/** The same as in worker.ts. */
 const LONG_CHANCE = 0.03
 
 interface Request {
@@ -34,13 +34,13 @@ interface Request {
   readonly timeoutMs: number
 }
 
-/** A program that knows nothing of lockpool: it locks with the statements of PostgreSQL, or with those of the front. */
+/** A program without lockpool: it locks with the statements of PostgreSQL, or with those of the front. */
 class FrontClient {
   readonly #orders: Orders
   readonly #journal: Journal
   readonly #random: SeededRandom
   readonly #row: PostgresRow
-  /** By session, the name of the call that it holds. */
+  /** The name of the call that holds a lock, by session. */
   readonly #held = new Map<FrontSession, string>()
   #asks = 0
   #isStopping = false
@@ -86,7 +86,7 @@ class FrontClient {
     )
   }
 
-  /** The connection has ended: what was held is lost, unless it was given back with the end. */
+  /** The connection has ended: its lock is lost, unless the program ended the connection to release it. */
   #over(session: FrontSession | null): void {
     const ask = session === null ? undefined : this.#held.get(session)
     if (ask === undefined) return
@@ -94,7 +94,7 @@ class FrontClient {
     this.#journal.write({ what: 'lost', ask, reason: 'the connection has ended' })
   }
 
-  /** One thread of the program, which has one connection at a time. */
+  /** One thread of the program. It has one connection at a time. */
   async #call(first: FrontSession | null): Promise<void> {
     let session = first
     while (!this.#isStopping) {
@@ -105,7 +105,10 @@ class FrontClient {
     await session?.end()
   }
 
-  /** What was neither asking nor holding has failed: SET, BEGIN, an unlock. A cancel may come too late for its own statement. */
+  /**
+   * A statement that neither acquired nor held has failed: SET, BEGIN, an unlock. A cancel may hit the statement after its
+   * own.
+   */
   #failed(session: FrontSession, error: unknown): void {
     const code = codeOf(error)
     if (!['CONNECTION_FAILED', 'NO_ANSWER', 'ABORTED'].includes(code))
@@ -139,7 +142,7 @@ class FrontClient {
     }
   }
 
-  /** The token, null if the lock has none; undefined if it was not granted. */
+  /** The token; null if the lock has none; undefined if the lock was not granted. */
   async #ask(session: FrontSession, ask: string, request: Request): Promise<string | null | undefined> {
     const { number, mode, isAttempt, timeoutMs } = request
     const withinMs = isAttempt ? ATTEMPT_MS : timeoutMs
@@ -160,13 +163,13 @@ class FrontClient {
     return undefined
   }
 
-  /** As a program whose user stops waiting: most of them cancel, some are closed. */
+  /** Acts like a user who stops waiting: mostly it cancels the statement, sometimes it closes the connection. */
   #abort(session: FrontSession): void {
     if (this.#random.chance(0.7)) session.cancel()
     else session.destroy()
   }
 
-  /** By the simple or the extended protocol. */
+  /** Uses the simple or the extended protocol. */
   #send(session: FrontSession, { number, mode, way, isAttempt }: Request, limitMs: number): Promise<unknown> {
     const pair = way === 'named' ? sql.NAMED : sql.LOCK[way][mode]
     return this.#say(session, isAttempt ? pair.attempt : pair.wait, number, limitMs)
@@ -192,7 +195,7 @@ class FrontClient {
     else if (token !== null && this.#random.chance(0.6))
       await this.#write(session, ask, request, BigInt(token))
     else await this.#rest()
-    // A timer comes before the reading of what has arrived, which `look` waits for.
+    // A timer fires before Node.js reads data that has arrived, and `look` must wait for that data.
     await sleep(0)
     await this.#look()
     if (!this.#held.delete(session)) return
@@ -201,7 +204,7 @@ class FrontClient {
     this.#journal.write({ what: 'released', ask })
   }
 
-  /** Reads, waits and writes, as in worker.ts, through the front, which passes these statements on. */
+  /** Reads, waits and writes as in worker.ts, but through the front, which passes these statements on. */
   async #write(session: FrontSession, ask: string, { number }: Request, token: bigint): Promise<void> {
     const key = String(number)
     try {
@@ -212,11 +215,11 @@ class FrontClient {
         await this.#row.write(key, ask, token, value + 1)
       }
     } catch {
-      // Whether it was written, the row's own record says.
+      // The row's own record shows whether the write happened.
     }
   }
 
-  /** In one of the ways that programs have. */
+  /** Releases in one of the ways that programs use. */
   async #release(session: FrontSession, { number, mode, way }: Request): Promise<void> {
     if (this.#random.chance(0.05)) return session.destroy()
     if (this.#random.chance(0.05)) return session.end()
@@ -232,14 +235,14 @@ class FrontClient {
     }
   }
 
-  /** Mostly short; sometimes long enough to be struck by something. */
+  /** Mostly short, but sometimes long enough that a strike can hit. */
   async #rest(): Promise<void> {
     await sleep(this.#random.chance(0.1) ? this.#random.below(400) : this.#random.below(15))
   }
 
   /**
-   * A client knows of the end of its connection once it has read what has come. So it held at a moment if it has looked for
-   * that after the moment, and found nothing.
+   * A client knows that its connection has ended once it has read all data that arrived. So it held the lock at a moment if a
+   * later look for the end of the connection found nothing.
    */
   async #look(): Promise<void> {
     const at = sharedNow()

@@ -9,20 +9,20 @@ import { Proxy } from './proxy.js'
 
 const PROGRAM = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
 
-/** What a supervisor waits before it starts a front again. */
+/** How long a supervisor waits before it starts a front again. */
 const AGAIN_AFTER_MS = 200
 
-/** A front may have to wait for its server. */
+/** How long a front may take to listen. It may have to wait for its server. */
 const LISTEN_LIMIT_MS = 60_000
 
 const GRACE_MS = 1000
 
-/** More than its grace, and what a lost connection to the server can still cost it. */
+/** The grace period of a front, plus the time that a lost connection to the server can still cost. */
 const EXIT_TIMEOUT_MS = 15_000
 
 interface FrontOrder {
   readonly name: string
-  /** Of the server. */
+  /** The address of the server. */
   readonly url: string
   readonly leaseMs: number
   readonly isStrict: boolean
@@ -36,14 +36,14 @@ interface FrontLife {
   hasListened: boolean
 }
 
-/** `lockpool serve`, as a supervisor keeps it: started again whenever it ends. Its network to the server is its own. */
+/** `lockpool serve` under a supervisor, which starts it again whenever it ends. It has its own network to the server. */
 export class FrontProcess {
   readonly name: string
   readonly proxy: Proxy
   readonly #order: FrontOrder
   readonly #lives: FrontLife[] = []
   readonly #listeners: ((port: number) => void)[] = []
-  /** When it ended although no strike was meant to end it: its own watchdog did. */
+  /** The moments at which its watchdog ended it although no strike should have caused that. */
   readonly starved: Moment[] = []
   #child: ChildProcess | null = null
   #port = 0
@@ -63,7 +63,7 @@ export class FrontProcess {
     return front
   }
 
-  /** Where its clients connect. */
+  /** The address for its clients. */
   get url(): string {
     const url = new URL(this.#order.url)
     url.port = String(this.#port)
@@ -75,26 +75,26 @@ export class FrontProcess {
     return `${this.name}.${this.#lives.length}`
   }
 
-  /** It listens at another port after each start. */
+  /** Calls the listener after each start, because the port changes. */
   onPort(listener: (port: number) => void): void {
     this.#listeners.push(listener)
   }
 
-  /** Resolves when clients can connect, or after a while. */
+  /** Resolves when clients can connect, or after a time limit. */
   async start(): Promise<void> {
     this.#isWanted = true
     this.#spawn()
     await Promise.race([this.#listening, sleep(LISTEN_LIMIT_MS, undefined, { ref: false })])
   }
 
-  /** Resolves when it is dead. */
+  /** Resolves when the front is dead. */
   async kill(): Promise<void> {
     this.#isWanted = false
     this.#lives.at(-1)!.how = 'killed'
     await this.#ended('SIGKILL')
   }
 
-  /** As an operator does: clients that hold something have a moment to finish. */
+  /** Ends it like an operator: clients that hold something have a moment to finish. */
   async terminate(): Promise<void> {
     this.#isWanted = false
     const life = this.#lives.at(-1)!
@@ -104,7 +104,7 @@ export class FrontProcess {
     life.how = 'stuck'
   }
 
-  /** The front alone: its watchdog goes on. */
+  /** Stops only the front. Its watchdog still runs. */
   pause(): void {
     this.#child!.kill('SIGSTOP')
   }
@@ -113,7 +113,7 @@ export class FrontProcess {
     this.#child!.kill('SIGCONT')
   }
 
-  /** After a pause that its watchdog is to end. A front that lives on is started anew all the same, as a finding. */
+  /** Waits for the watchdog to end the front after a pause. A front that survives is killed too, and that is a finding. */
   async untilKilled(limitMs: number): Promise<void> {
     this.#isWanted = false
     const life = this.#lives.at(-1)!
@@ -124,7 +124,7 @@ export class FrontProcess {
     await this.kill()
   }
 
-  /** The processes that it has started: its watchdog. */
+  /** The processes that the front has started: its watchdog. */
   async children(): Promise<number[]> {
     const pid = this.#child!.pid!
     const list = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
@@ -156,7 +156,7 @@ export class FrontProcess {
       ...(isStrict ? ['--strict'] : []),
     ]
     const child = spawn(process.execPath, [PROGRAM, ...args, ...times], { stdio: ['ignore', 'pipe', 'pipe'] })
-    // It must not outlive this program, whatever ends it.
+    // The front must not outlive this program, however that ends.
     const orphaned = (): void => void child.kill('SIGKILL')
     process.once('exit', orphaned)
     child.once('exit', () => process.off('exit', orphaned))
@@ -177,7 +177,7 @@ export class FrontProcess {
     }
   }
 
-  /** What it says of its server is expected. A stack is a mistake of ours. */
+  /** Reports about the server are expected. A stack means a bug. */
   async #hear({ stderr }: ChildProcess, life: FrontLife): Promise<void> {
     const lines: string[] = []
     for await (const line of createInterface({ input: stderr! })) {
@@ -198,7 +198,7 @@ export class FrontProcess {
   #exited(child: ChildProcess, life: FrontLife, code: number | null, signal: NodeJS.Signals | null): void {
     life.endedAt = sharedNow()
     if (this.#child !== child || !this.#isWanted) return
-    // Before it listens it may find no server, and says so.
+    // Before it listens it may find no server and end; that is no crash.
     if (signal === 'SIGKILL') {
       life.how = 'killed'
       this.starved.push(life.endedAt)

@@ -3,11 +3,11 @@ import pg from 'pg'
 
 const CONNECT_MS = 3000
 
-/** The head of a CancelRequest: its length, and what stands in the place of the protocol's version. */
+/** The length of a CancelRequest, and the code that replaces the protocol version. */
 const CANCEL_LENGTH = 16
 const CANCEL_CODE = 80_877_102
 
-/** What the answer of a front means for its caller. Anything else is a bug. */
+/** What an answer of a front means for its caller. Any other answer is a bug. */
 const CODES: Readonly<Record<string, string>> = {
   '55P03': 'LOCK_TIMEOUT',
   '57014': 'ABORTED',
@@ -16,7 +16,7 @@ const CODES: Readonly<Record<string, string>> = {
   '08006': 'CONNECTION_FAILED',
 }
 
-/** A connection of a program to `lockpool serve`, by the driver that it would have for PostgreSQL. */
+/** A connection of a program to `lockpool serve`, with a usual driver for PostgreSQL. */
 export class FrontSession {
   readonly #client: pg.Client
   readonly #port: number
@@ -35,12 +35,12 @@ export class FrontSession {
     this.#client.on('end', () => this.#ended())
   }
 
-  /** Null if there is no front at the moment. `over` is called once: the connection has ended, and every lock with it. */
+  /** Null if there is no front at the moment. `over` is called once, when the connection and all its locks have ended. */
   static async open(url: string, name: string, over: () => void): Promise<FrontSession | null> {
     const session = new FrontSession(url, name, over)
     try {
       await session.#client.connect()
-      // The driver waits until the socket is closed before it says so.
+      // The driver reports the end only after the socket is closed.
       session.#socket.on('end', () => session.#ended())
       return session.#isOver ? null : session
     } catch {
@@ -54,8 +54,8 @@ export class FrontSession {
   }
 
   /**
-   * The first value of the answer. `key` goes as a parameter, or into the text. Without an answer in `limitMs` the
-   * connection is of no use any more.
+   * The first value of the answer. `key` is sent as a parameter, or inside the text. If no answer comes within `limitMs`, the
+   * connection cannot be used any more.
    *
    * @throws {Error} see `codeOf`
    */
@@ -70,7 +70,7 @@ export class FrontSession {
     }
   }
 
-  /** Asks for the end of the statement that runs, on a connection of its own, as drivers do. */
+  /** Cancels the running statement on a separate connection, as drivers do. */
   cancel(): void {
     const { processID, secretKey } = this.#client as unknown as { processID: number; secretKey: number }
     const request = Buffer.alloc(CANCEL_LENGTH)
@@ -80,7 +80,7 @@ export class FrontSession {
     socket.on('error', () => undefined)
   }
 
-  /** Says good-bye. */
+  /** Closes the connection in an orderly way. */
   async end(): Promise<void> {
     if (this.#isOver) return
     this.#ended()
@@ -89,7 +89,7 @@ export class FrontSession {
     clearTimeout(enough)
   }
 
-  /** As a program that dies. */
+  /** Closes the connection like a program that dies. */
   destroy(): void {
     this.#ended()
     this.#socket.destroy()
@@ -107,11 +107,11 @@ export class FrontSession {
 }
 
 function isFatal(error: unknown): boolean {
-  // The driver's own errors say that there is no connection any more, or no answer.
+  // Errors of the driver mean that there is no connection any more, or no answer.
   return !(error instanceof pg.DatabaseError) || error.severity === 'FATAL'
 }
 
-/** What a caller of a pool would have been told. */
+/** The error code that a caller of a pool would get. */
 export function codeOf(error: unknown): string {
   if (error instanceof pg.DatabaseError) {
     const code = CODES[error.code ?? '']

@@ -1,7 +1,7 @@
 import { sometime, stopAndGo, type Scene, type StrikeKind } from './strike-kind.js'
 import { NETWORK_STRIKES, WORKER_STRIKES } from './worker-strikes.js'
 
-/** Time that a watchdog has for its work, on a machine that has other things to do: its front must end within the lease. */
+/** How long a watchdog may take to end its front, in leases: before the lease is over, even on a busy machine. */
 const WATCHDOG_LIMIT = 1
 
 /** Faults of `lockpool serve` itself. */
@@ -70,7 +70,7 @@ const PROCESS_STRIKES: readonly StrikeKind[] = [
   },
 ]
 
-/** Like a suspended machine: neither the watchdog nor a lease covers it, and tokens do. */
+/** Like a suspended machine. Neither the watchdog nor the lease protects against it, but tokens do. */
 const SUSPENDED: StrikeKind = {
   kind: 'SIGSTOP of a front and its watchdog, for more than a lease',
   weight: 2,

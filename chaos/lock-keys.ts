@@ -1,13 +1,13 @@
 import { hashName } from '../src/dialect/postgres/keys/key.js'
 import type { LockKey } from '../src/index.js'
 
-/** Keys up to this number are numbers at the server as well. */
+/** Keys up to this number are raw advisory keys. */
 const NUMBERS = 5
 
-/** Keys behind them are names: what `lockpool.acquire` of a front takes. */
+/** Keys above it are names, which `lockpool.acquire` of a front takes. */
 const NAMES = 2
 
-/** How many keys there are, with names and without. The last of them is held for long. */
+/** The number of keys, with or without names. The last of them is held for a long time. */
 export function keyCount(hasNames: boolean): number {
   return hasNames ? NUMBERS + NAMES : NUMBERS
 }
@@ -20,7 +20,7 @@ export function nameOf(number: number): string {
   return `chaos ${number}`
 }
 
-/** What a pool locks for the key with this number. */
+/** The key that a pool locks for this number. */
 export function lockKeyOf(number: number): LockKey {
   return isNamed(number) ? nameOf(number) : BigInt(number)
 }
@@ -32,7 +32,7 @@ const NUMBER_OF: ReadonlyMap<string, string> = new Map(
   ]),
 )
 
-/** The number of a key, by the bigint that its advisory lock has. */
+/** The number of a key, from the bigint of its advisory lock. */
 export function numberOf(bits: string): string {
   return NUMBER_OF.get(bits) ?? bits
 }

@@ -76,6 +76,6 @@ try {
 } catch (error) {
   const isMisuse = error instanceof TypeError && 'code' in error
   process.stderr.write(isMisuse ? `${error.message}\n${USAGE}\n` : `${(error as Error).stack}\n`)
-  // Processes that were started would keep this one, and be started again.
+  // Exits at once: the started processes would keep this one alive, and be started again.
   process.exit(1)
 }

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 export type Dialect = 'postgres' | 'mysql'
 export type Backend = 'advisory' | 'named' | 'table'
 
-/** The first is what is taken if nothing is said. */
+/** The first backend of each is the default. */
 const BACKENDS: Readonly<Record<Dialect, readonly Backend[]>> = {
   postgres: ['advisory', 'table'],
   mysql: ['named', 'table'],
@@ -16,26 +16,26 @@ export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict
        npm run chaos -- --scenario unflushed|return|leases|backends [--rounds N]
 
   --minutes N   rounds of a minute each (default 2)
-  --seed N      of the first round; the next has the next (default: by chance)
-  --strict      with \`strict: true\`: then nothing may overlap, whatever the server does
-  --dialect D   mysql: on a MariaDB, which has to be installed (default: postgres)
+  --seed N      the seed of the first round; it grows by one per round (default: random)
+  --strict      with \`strict: true\`: then no overlap is excused, whatever the server does
+  --dialect D   mysql: on a MariaDB, which must be installed (default: postgres)
   --backend B   table: locks as rows, with the checks of --strict, in PostgreSQL behind a PgBouncer in transaction mode
                 (default: advisory, with mysql named)
-  --serve       with two \`lockpool serve\` among the processes, each with a program that locks through it; what strikes
-                processes strikes these as well
+  --serve       with two \`lockpool serve\` among the processes, each with a program that locks through it; faults hit
+                these as well
   --workers N   processes that contend (default 4, with --serve 2)
-  --json FILE   where the results go
-  --keep FOLDER where the journals of a round go that shows something, and what was seen of the server meanwhile
-  --scenario S  one thing again and again instead, as hard as it gets: a crash with tokens that are not written (unflushed),
-                the return of an old primary (return), a fail-over with leases of 2 s and 30 s in strict mode (leases),
+  --json FILE   writes the results to this file
+  --keep FOLDER keeps the journals of a round with findings, and the observations of the server during it
+  --scenario S  repeats one hard case instead: a crash with tokens that are not written (unflushed),
+                the return of an old primary (return), a failover with leases of 2 s and 30 s in strict mode (leases),
                 pools of different backends that start at the same moment (backends)
-  --rounds N    of the scenario (default 10)`
+  --rounds N    rounds of the scenario (default 10)`
 
-/** What was asked for on the command line. */
+/** The options of the command line. */
 export interface ChaosOptions {
   readonly minutes: number
   readonly seed: number
-  /** Whether nothing may overlap, whatever the server does. */
+  /** Whether overlaps are findings in any case. */
   readonly isStrict: boolean
   readonly dialect: Dialect
   readonly backend: Backend
@@ -48,7 +48,7 @@ export interface ChaosOptions {
   readonly rounds: number
 }
 
-/** @throws {TypeError} saying what can't be understood. */
+/** @throws {TypeError} that names the wrong argument. */
 export function parseOptions(args: readonly string[]): ChaosOptions {
   const { values } = parseArgs({
     args: [...args],

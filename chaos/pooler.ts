@@ -46,7 +46,7 @@ export class Pooler {
     this.#bouncer.signal('SIGCONT')
   }
 
-  /** @throws if it ended by itself: then the round says nothing about locks. */
+  /** @throws {Error} if it ended by itself: then the round shows nothing about locks. */
   async close(): Promise<void> {
     const { death } = this.#bouncer
     await this.#bouncer[Symbol.asyncDispose]()

@@ -38,7 +38,7 @@ export class PostgresLooks implements Looks {
   readonly #backend: Backend
   #client: pg.Client | null = null
 
-  /** `url` is called for each connection, because the server may be another one by then. */
+  /** `url` is called for each connection, because the server may have changed. */
   constructor(url: () => string, backend: Backend) {
     this.#url = url
     this.#backend = backend

@@ -42,7 +42,7 @@ export async function runRound(server: ChaosServer, order: RoundOrder): Promise<
   watch.begin()
   const scene = { ...cast, random, isStrict, leaseMs, watch }
   const struck = await strikeFor(order, scene, round.strikes(scene))
-  order.say('letting everybody finish')
+  order.say('letting all processes finish')
   await sleep(echoMs)
   await endCast(cast)
   const endedAt = sharedNow()

@@ -9,12 +9,12 @@ import { twoBackends } from './two-backends.js'
 import { UnflushedDraw } from './unflushed.js'
 import { withClient } from './with-client.js'
 
-/** Answers how many of the rounds broke a promise. */
+/** Returns the number of rounds that broke a promise. */
 type Scenario = (start: StartServer, rounds: number, say: (line: string) => void) => Promise<number>
 
 const SERVER = { durable: true, settings: { wal_keep_size: '256MB', dynamic_shared_memory_type: 'mmap' } }
 
-/** As another process, which has seen nothing: its first token, and the last of so many. */
+/** Acts like another process, which knows nothing yet: returns its first token, and the last of `draws`. */
 async function drawn(url: string, draws: number): Promise<{ first: bigint; last: bigint }> {
   const locks = new LockPool({ connection: url, max: 2 })
   try {
@@ -47,7 +47,7 @@ function compare(round: number, before: bigint, after: bigint, say: (line: strin
   return isRight ? 0 : 1
 }
 
-/** Tokens of which nothing is written, and a crash; by turns in place and with a restart, with and without the clock's help. */
+/** A crash before any token is written: in turn with and without a restart, and with and without the help of the clock. */
 const unflushed: Scenario = async (start, rounds, say) => {
   const server = await start(SERVER)
   let findings = 0
@@ -80,7 +80,7 @@ function at(url: string, server: EmbeddedPostgres): string {
   return other.href
 }
 
-/** A primary goes, its replica gives tokens, and the old one is back: by turns crashed and frozen. */
+/** A primary goes, its replica issues tokens, and the old primary returns: in turn after a crash and after a freeze. */
 const comesBack: Scenario = async (start, rounds, say) => {
   let findings = 0
   for (let round = 1; round <= rounds; round++) {
@@ -115,7 +115,7 @@ const leases: Scenario = async (start, rounds, say) => {
     url.port = String(way.port)
     const options = { strict: true, acquireTimeoutMs: Infinity }
     const holder = new LockPool({ ...options, connection: url.href, leaseMs: 30_000 })
-    // By turns the replica has heard of nothing, of the schema, of the decision of a pool with a short lease.
+    // In turn the replica knows nothing, only the schema, or the decision of a pool with a short lease.
     if (round % 3 !== 0) await drawn(cluster.urlOf('postgres'), 1)
     if (round % 3 === 2) {
       const first = new LockPool({ ...options, connection: cluster.urlOf('postgres'), leaseMs: 2000 })

@@ -10,13 +10,13 @@ export interface FrontPair {
   readonly client: WorkerProcess
 }
 
-/** What a strike can lay hands on, whatever the server. */
+/** What a strike can affect, for every kind of server. */
 export interface Scene {
   readonly random: SeededRandom
   readonly isStrict: boolean
   readonly leaseMs: number
   readonly workers: readonly WorkerProcess[]
-  /** With `--serve`. */
+  /** Empty without `--serve`. */
   readonly fronts: readonly FrontPair[]
   readonly watch: Watch
 }
@@ -31,15 +31,15 @@ export interface StrikeKind<S extends Scene = Scene> {
   readonly forgets?: true
   readonly isPause?: true
   readonly isSilence?: true
-  /** If set, what it hits is chosen for it. Otherwise it hits the server. */
+  /** The kind of process that it hits, which is chosen for it. Without this it hits the server. */
   readonly hits?: 'worker' | 'client' | 'front'
-  /** What has to be there first, and hurts nobody. */
+  /** Prepares the strike. This does no harm yet. */
   prepare?(scene: S): Promise<void>
-  /** With a front the worker is its client. */
+  /** If a front is hit, `worker` is its client. */
   act(scene: S, worker: WorkerProcess, front: FrontProcess): Promise<void>
 }
 
-/** Gives strikes the scene of their kind of server. */
+/** Gives strikes access to the whole scene of their kind of server. */
 export function bound<S extends Scene>(kinds: readonly StrikeKind<S>[], whole: S): StrikeKind[] {
   return kinds.map((kind) => ({
     ...kind,

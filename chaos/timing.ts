@@ -14,8 +14,8 @@ const ATTEMPT_AND_POLL_MS = 3000
 const timing = (leaseMs: number, echoMs: number, calmMs: number): Timing => ({ leaseMs, echoMs, calmMs })
 
 /**
- * Rows are written to disk for each lock, and only heartbeats renew them, so on a busy machine that takes longer. Named
- * locks have leases of whole seconds, at least two.
+ * Each lock writes rows to disk, and only heartbeats renew rows, so on a busy machine that takes longer. Named locks have
+ * leases of whole seconds, at least two.
  */
 const TIMINGS: Readonly<Record<Backend, Timing>> = {
   advisory: timing(1500, 1500 + ATTEMPT_AND_POLL_MS, 7000),
@@ -23,7 +23,9 @@ const TIMINGS: Readonly<Record<Backend, Timing>> = {
   table: timing(4000, 4000 * (5 / 3) + ATTEMPT_AND_POLL_MS, 13_000),
 }
 
-/** The watchdog of a front waits for half a lease, which must be more than a moment in which a busy machine does not run it. */
+/**
+ * The watchdog of a front waits for half a lease. That must be longer than a busy machine may leave the front without a turn.
+ */
 const FRONTS = timing(2500, 2500 + ATTEMPT_AND_POLL_MS, 9000)
 
 interface Terms {

@@ -4,10 +4,10 @@ import { SeededRandom } from '../src/testing/seeded-random.js'
 import type { StartServer } from './standby.js'
 import { withClient } from './with-client.js'
 
-/** A namespace that nothing is known of; now and then in a database that has nothing of lockpool yet. */
+/** Each round has a new namespace. Now and then it has a new database, without any objects of lockpool. */
 const NEW_DATABASE_EVERY = 20
 
-/** The one begins so much before the other, at most. */
+/** How much earlier one pool starts than the other, at most. */
 const LONGEST_LEAD_MS = 4
 
 type Backend = 'advisory' | 'table'
@@ -47,7 +47,7 @@ export async function twoBackends(
   return findings
 }
 
-/** Holds a lock for a moment, so that a pool that should have been refused is seen to work. */
+/** Holds a lock for a moment: that shows which pool works. */
 async function attempt(url: string, namespace: string, backend: Backend, leadMs: number): Promise<Attempt> {
   await sleep(leadMs)
   const locks = new LockPool({ connection: url, namespace, backend, max: 2 })

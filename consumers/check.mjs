@@ -1,9 +1,9 @@
 /**
- * Installs the packed package in projects as others have them, and builds and runs each: npm run check:consumers
+ * Installs the packed package in projects like those of its users, and builds and runs each: npm run check:consumers
  *
- * TypeScript 5 in strict mode without `skipLibCheck`, by each way to resolve modules; esbuild; webpack; a Next.js app with the
- * dashboard mounted; Jest; Bun; Deno. No database is needed: each program meets a port where nothing listens, and must get the
- * package's own error for that. The heavy dependencies are in the package.json of this folder.
+ * TypeScript 5 in strict mode without `skipLibCheck`, with each way to resolve modules; esbuild; webpack; a Next.js app with
+ * the dashboard mounted; Jest; Bun; Deno. No database is needed: each program connects to a port where no server listens, and
+ * must get the package's own error. The heavy dependencies are in the package.json of this folder.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -23,7 +23,7 @@ function run(command, args, cwd = folder) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd,
     encoding: 'utf8',
-    // The installation takes two minutes on a machine that has nothing else to do.
+    // The installation takes two minutes on an idle machine.
     timeout: 20 * MINUTES,
     env: { ...process.env, NO_COLOR: '1', NEXT_TELEMETRY_DISABLED: '1', CI: '1' },
   })
@@ -36,7 +36,7 @@ function write(path, text) {
   writeFileSync(join(folder, path), text)
 }
 
-/** The code of the error that a pool meets without a server, on standard output. */
+/** Prints the code of the error that a pool gets without a server. */
 const BODY = `
 async function main() {
   const locks = new LockPool({ connection: 'postgres://127.0.0.1:1/none', min: 0 })
@@ -92,7 +92,9 @@ function checkTypes(name, module, resolution, type) {
   run(bin('tsc'), ['-p', name])
 }
 
-/** The package is ESM alone: under node16 a CommonJS file may import its types as such, and its values on demand. */
+/**
+ * The package has only ES modules: under node16, a CommonJS file may import its types statically, and its values dynamically.
+ */
 function typedForCommonJs() {
   return `
 import type { Lock, LockPoolOptions } from 'lockpool' with { 'resolution-mode': 'import' }
@@ -217,7 +219,7 @@ try {
     `packed: ${statSync(join(folder, packed.filename)).size} bytes, ${packed.unpackedSize} unpacked\n`,
   )
   cpSync(join(HERE, 'package.json'), join(folder, 'package.json'))
-  // No install scripts: esbuild's and Bun's programs are in packages of their own.
+  // No install scripts: the programs of esbuild and Bun are in separate packages.
   run('npm', [
     'install',
     '--ignore-scripts',

@@ -1,4 +1,7 @@
-/** Runs webpack of the project in the folder given, with the configuration in the working directory: its own CLI is another package. */
+/**
+ * Runs webpack for the project in the given folder, with the configuration in the working directory. The CLI of webpack is a
+ * separate package, so this does not use it.
+ */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'

@@ -50,6 +50,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await locks.connections.use((connection) => connection.query(CRON_TABLE))
   const thisMinute = new Date(Math.floor(Date.now() / 60_000) * 60_000)
   const ran = await runOnce(locks, 'report', thisMinute, () => Promise.resolve())
-  console.log(ran ? 'ran the report of this minute' : 'somebody else has')
+  console.log(ran ? 'ran the report of this minute' : 'another node has run it')
   await locks.close()
 }

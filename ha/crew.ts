@@ -45,7 +45,7 @@ export class Crew {
     return this.workers.map(({ life }) => life)
   }
 
-  /** The other messages of its pools, with their process. */
+  /** The messages of its pools, with their process. */
   get told(): readonly { readonly process: string; readonly telling: Telling }[] {
     return this.workers.flatMap(({ orders, told }) =>
       told.map((telling) => ({ process: orders.process, telling })),

@@ -5,7 +5,7 @@ export type FaultName = 'switchover' | 'restart' | 'crash' | 'node-death' | 'par
 
 export interface Fault {
   readonly means: string
-  /** Strikes the primary, and returns what undoes the strike. */
+  /** Strikes the primary, and returns a function that undoes it. */
   strike(cluster: PatroniCluster, primary: NodePlan, standby: NodePlan): Promise<() => void>
   /** Whether the same node may be the primary afterwards. */
   readonly mayStay: boolean

@@ -19,7 +19,7 @@ async function main(options: HaOptions): Promise<void> {
   )
   say('starting the cluster')
   const cluster = await PatroniCluster.start(programs, options, (made) => {
-    // Stops everything that it has started, however it ends, also halfway.
+    // Stops everything that it has started, however it ends, even halfway.
     process.once('SIGINT', () => void made.stop().then(() => process.exit(130)))
     process.once('SIGTERM', () => void made.stop().then(() => process.exit(143)))
   })

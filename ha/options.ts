@@ -8,15 +8,15 @@ export const USAGE: string = `usage: npm run ha -- --fault ${FAULT_NAMES.join('|
   --fault F     what happens to the primary of a three-node Patroni cluster; several with commas, or "all"
   --strict      pools with \`strict: true\`
   --both        three processes without it, and three with it, on the same cluster
-  --minutes N   rounds for so long; one of each fault at least (default 1)
+  --minutes N   how long to run rounds; at least one of each fault (default 1)
   --way W       how workers find the primary: a list of all hosts (default), or HAProxy
   --sync        with synchronous_mode of Patroni
   --quick       ttl 20, loop_wait 5, retry_timeout 5, instead of Patroni's 30, 10, 10
   --lease MS    leaseMs of the pools (default 15000)
-  --newcomer    a fourth process starts when there is a new primary: it knows of nothing that was before
-  --away S      the old primary comes back so many seconds after there is a new one (default 5)
-  --json FILE   where the results go
-  --keep FOLDER where the logs of the cluster and the journals of a round go that shows something, or can't be finished
+  --newcomer    a fourth process starts when there is a new primary: it knows nothing of the time before
+  --away S      the old primary comes back this many seconds after there is a new one (default 5)
+  --json FILE   writes the results to this file
+  --keep FOLDER keeps the logs of the cluster and the journals of a round that has findings or can't be finished
 
 Needs Patroni, etcd, PostgreSQL 14 or later and, for --way balancer, HAProxy. Nothing is installed. On Debian:
   apt-get install patroni etcd-server haproxy`
@@ -39,7 +39,7 @@ export interface HaOptions {
   readonly keep: string | null
 }
 
-/** @throws {TypeError} saying what can't be understood. */
+/** @throws {TypeError} that names the wrong argument. */
 export function parseOptions(args: readonly string[]): HaOptions {
   const { values } = parseArgs({
     args: [...args],

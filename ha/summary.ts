@@ -11,9 +11,9 @@ export function summary(number: number, means: string, result: RoundResult): str
     `  before ${clusterInWords(before)}; after ${clusterInWords(after)}`,
     `  the database was away for ${seconds(timings.databaseAwayMs)}, and back ${seconds(timings.databaseBackMs)} after the fault`,
     `  without grants for ${seconds(timings.withoutGrantsMs)}; the first ${seconds(timings.firstGrantAfterMs)} after the database was back`,
-    `  the holder was told after ${seconds(timings.holderToldMs)}, and its lock granted again after ${seconds(timings.longGrantedMs)}`,
+    `  the holder learned of its loss after ${seconds(timings.holderToldMs)}; its lock was granted again after ${seconds(timings.longGrantedMs)}`,
     `  the caller who waited longest once locks were granted again: ${seconds(timings.slowestCallerMs)}`,
-    `  ${figures.grants} grants, ${figures.losses} lost, ${timings.refused} refused, ${timings.twoPrimaries} writes of the old primary beside a new one`,
+    `  ${figures.grants} grants, ${figures.losses} lost, ${timings.refused} refused, ${timings.twoPrimaries} writes of the old primary after those of a new one`,
     ...(figures.excusedOverlaps === 0
       ? []
       : [

@@ -3,7 +3,7 @@
  *
  * Starts a PostgreSQL for it, with programs that hold locks and wait. Environment variables:
  *
- * - `LOCKS=2000`: the programs hold this many locks, 24 by default; with 0 they hold none and no one waits
+ * - `LOCKS=2000`: the programs hold this many locks, 24 by default; with 0 there are no locks and no waiters
  * - `WIDTH=400`: the width of the page; `WIDTH=390,1024` takes one picture of each width
  * - `BESIDE=1`: takes the pictures of `lockpool dashboard` instead
  * - `PROBLEMS=6`: adds blocked sessions, for this many problems
@@ -96,7 +96,7 @@ async function scene() {
   return [...Array.from({ length: 12 }, (_, i) => work(billing, i)), work(reports, 3)]
 }
 
-/** Starts `lockpool dashboard` as a process of its own. Returns the address, and a function that ends it. */
+/** Starts `lockpool dashboard` as a separate process. Returns the address, and a function that ends it. */
 async function standalone() {
   const child = spawn(process.execPath, [MAIN, 'dashboard', '--json', '--port', '0', '--url', database.url])
   const [line] = await once(child.stdout, 'data')

@@ -1,10 +1,10 @@
 /**
  * `npm run mutate:quick -- src/lock/session`: makes the changes of StrykerJS one after another in one process, which is about
- * ten times as fast as `npm run mutate`. It resumes where an earlier run for the same sources ended.
+ * ten times as fast as `npm run mutate`. It continues where an earlier run for the same sources ended.
  *
- *   --tests PLACES   files and folders of tests, separated by commas; the unit tests of lock and pool without it
- *   --max-ms N       slower tests do not count; 100 without it
- *   --again          forgets earlier results
+ *   --tests PLACES   files and folders of tests, separated by commas; by default the unit tests of lock and pool
+ *   --max-ms N       leaves out slower tests; by default 100
+ *   --again          ignores earlier results
  *
  * A change is noticed if a test fails with it twice, and passes without it twice.
  */
@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util'
 import { filesAt, placeOf } from './mutation/places.mjs'
 
 const RESULTS = '.build/mutation/quick.jsonl'
-/** The change that is being tried. */
+/** The current change. */
 const CURRENT = '.build/mutation/current.json'
 
 const { values, positionals } = parseArgs({
@@ -45,7 +45,7 @@ for (;;) {
   const args = ['vitest', 'run', '--config', 'vitest.mutate-quick.config.mjs']
   spawnSync('npx', args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
   if (!existsSync(CURRENT)) break
-  // It made a test hang without end, or fill the memory: the next process goes on behind it.
+  // The change made a test hang, or fill the memory. The next process continues after it.
   const fatal = {
     ...JSON.parse(readFileSync(CURRENT, 'utf8')),
     verdict: 'noticed',
@@ -62,7 +62,7 @@ function changes() {
   return JSON.parse(readFileSync('.build/mutation/changes.json', 'utf8'))
 }
 
-/** Sources may have changed since an earlier run: what it found at other places does not count. */
+/** Leaves out results of an earlier run whose place in the sources no longer exists. */
 function judged() {
   const places = new Set(changes().map(placeOf))
   return results().filter((each) => places.has(placeOf(each)))

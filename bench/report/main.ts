@@ -54,42 +54,42 @@ async function measure(servers: Servers): Promise<Findings> {
 function pictures({ crowds, holding, passing }: Findings): Record<string, Picture> {
   return {
     throughput: {
-      title: 'Locks taken and given back, each caller with a key of its own',
+      title: 'Locks acquired and released, each caller with its own key',
       x: 'callers',
       y: 'locks a second',
       points: crowds.throughput,
       isHighGood: true,
     },
     latency: {
-      title: 'How long a free lock takes, 99 times of 100',
+      title: 'Time to acquire a free lock, 99th percentile',
       x: 'callers',
       y: 'milliseconds',
       points: crowds.p99,
       isHighGood: false,
     },
     connections: {
-      title: 'Connections while so many locks are held',
+      title: 'Connections by number of held locks',
       x: 'locks held',
       y: 'connections',
       points: holding.connections,
       isHighGood: false,
     },
     'one-more': {
-      title: 'Taking and giving back one more, with so many held',
+      title: 'Acquiring and releasing one more, by number of held locks',
       x: 'locks held',
       y: 'milliseconds',
       points: holding.oneMore,
       isHighGood: false,
     },
     waiting: {
-      title: 'How long processes wait for one key that all of them want, 99 times of 100',
+      title: 'Wait for one key that all processes want, 99th percentile',
       x: 'processes',
       y: 'milliseconds',
       points: passing.p99,
       isHighGood: false,
     },
     requests: {
-      title: 'What the server is asked for each time one of them has that key',
+      title: 'Requests to the server for each grant of that key',
       x: 'processes',
       y: 'transactions, or requests to Redis',
       points: passing.requests,

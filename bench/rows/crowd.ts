@@ -37,13 +37,13 @@ async function run({ url, seconds, say }: Bench): Promise<readonly Row[]> {
   const among = `${PROCESSES} processes, ${CALLERS} callers in each`
   return [
     alone({
-      what: `${among}: callers who never had a hot key`,
+      what: `${among}: callers who never got a hot key`,
       unit: 'callers',
       ours: [grants.filter((each) => each === 0).length],
       target: { of: 'ours', is: 'at most', limit: 0 },
       notes: [
         `for ${length} s each takes one of ${HOT_KEYS} hot keys, for ${HOLD_MS} ms, and one of ${COLD_KEYS} cold ones, in turn; ` +
-          `hot keys were had ${Math.min(...grants)} to ${Math.max(...grants)} times by a caller, ${Math.round(total / length)} times a second together; ` +
+          `a caller got hot keys ${Math.min(...grants)} to ${Math.max(...grants)} times, ${Math.round(total / length)} times a second together; ` +
           `${errors.length} errors${errors.length > 0 ? `, such as ${errors[0]}` : ''}`,
       ],
     }),

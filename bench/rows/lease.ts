@@ -43,7 +43,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
   })
   return [
     compared({
-      what: `${among}: borrow, query, give back`,
+      what: `${among}: check out, query, check in`,
       unit: 'checkouts/s',
       ours: borrowed.lockpool,
       reference: against(borrowed['pg.Pool']),

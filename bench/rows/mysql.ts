@@ -12,10 +12,10 @@ import {
 } from '../workers/mysql-pairs-terms.js'
 import type { PairsAnswer, PairsQuestion } from '../workers/pairs-terms.js'
 
-/** `lockpool/mysql`, on a MariaDB and on a Galera cluster of three that are started for it. */
+/** `lockpool/mysql`, on a MariaDB and on a Galera cluster with three nodes, which this benchmark starts. */
 export const mysql: Group = { name: 'mysql', isOnlyWhenNamed: true, run }
 
-/** Galera commits nothing for some seconds when it loses a node. */
+/** When Galera loses a node, it commits nothing for some seconds. */
 const CLUSTER_LEASE_MS = 30_000
 
 const BY_HAND = `a mysql2 pool of ${POOL_SIZE}, ${POOL_CALLERS} callers, a statement for each lock and each unlock`
@@ -74,7 +74,7 @@ async function onCluster(bench: Bench): Promise<Row[]> {
 
 type Measured = Readonly<Partial<Record<MysqlPairsKind, readonly PairsAnswer[]>>>
 
-/** Each in a process of its own, in turn. */
+/** Measures the sides in turn, each in a separate process. */
 async function measured(
   { rounds, seconds, say }: Bench,
   sides: readonly MysqlPairsKind[],

@@ -7,7 +7,7 @@ const KEYS = 10_000
 const CALLERS = 1000
 const PARTS = 10
 
-/** For each second of the usual rounds together: about what they have time for. */
+/** For each second of all usual rounds together: about as many pairs as fit into a second. */
 const PAIRS_PER_SECOND = 100_000
 
 const SPACE = `
@@ -15,7 +15,7 @@ SELECT sum(pg_total_relation_size(c.oid))::float8 / 1e6 AS megabytes
 FROM pg_class AS c
 WHERE c.relnamespace = 'lockpool'::regnamespace AND c.relname IN ('lease', 'member', 'floor')`
 
-/** Whether locks as rows go on costing the same, and how much room they need, when a few keys are used without end. */
+/** Whether locks as rows keep their cost, and how much space they need, if the same few keys are used all the time. */
 export const rowSpace: Group = { name: 'row-space', isOnlyWhenNamed: true, run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
@@ -44,13 +44,13 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
 }
 
 interface Part {
-  /** Microseconds of the server for a pair. */
+  /** Microseconds of server CPU per pair. */
   readonly cpu: number
   readonly rate: number
   readonly megabytes: number
 }
 
-/** Each caller has keys of its own, so that every pair is one of the server. */
+/** Each caller has its own keys, so that every pair reaches the server. */
 async function useAll(locks: LockPool, pairs: number): Promise<void> {
   const own = KEYS / CALLERS
   const call = async (caller: number): Promise<void> => {

@@ -95,7 +95,7 @@ async function direct(bench: Bench, isolation?: 'serializable'): Promise<Row[]> 
 type Side = readonly [kind: RowPairsKind, args: readonly string[]]
 type Measured = Readonly<Partial<Record<RowPairsKind, readonly PairsAnswer[]>>>
 
-/** Measures the sides in turn, each in a process of its own. */
+/** Measures the sides in turn, each in a separate process. */
 async function measure({ rounds, seconds, say }: Bench, sides: readonly Side[]): Promise<Measured> {
   const workers = sides.map(
     ([kind, args]) =>

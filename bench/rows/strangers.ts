@@ -53,7 +53,7 @@ async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]
       what: `${PROCESSES} processes under attack of strangers`,
       unit: 'tasks/s',
       ours: measured.aimed,
-      reference: { name: 'the same noise beside them', figures: measured.beside },
+      reference: { name: 'the same noise elsewhere', figures: measured.beside },
       target: { of: 'ratio', is: 'at least', limit: 0.8 },
       notes: [`${errors.length} errors${errors.length > 0 ? `, such as ${errors[0]}` : ''}`],
     }),

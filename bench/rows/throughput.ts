@@ -18,14 +18,14 @@ import {
 /** The just-in-time compiler takes time. A service runs with the code that it has compiled by then. */
 const WARM_UP_SECONDS = 3
 
-/** Many callers with a key each. Measures the gain of sharing statements. */
+/** Many callers that each have their own key. Measures the gain of sharing statements. */
 export const throughput: Group = { name: 'throughput', run }
 
 async function run({ url, rounds, seconds, say }: Bench): Promise<readonly Row[]> {
   // The first pool creates the sequence that the side "the server alone" uses.
   await using locks = new LockPool({ connection: url })
   await locks.ready()
-  // Each side has a process of its own: garbage and compiled code of one would slow down the others.
+  // Each side has a separate process: garbage and compiled code of one would slow down the others.
   const side = (kind: PairsKind, ...args: string[]): Side => new WorkerProcess('pairs', [kind, url, ...args])
   const sides = {
     'new names': side('new-names'),

@@ -11,6 +11,6 @@ export interface WirePairsQuestion {
 export interface WirePairsAnswer {
   readonly pairsPerSecond: number
   readonly pairs: number
-  /** Of the process that runs the clients. */
+  /** The processor time of the process that runs the clients. */
   readonly cpuMicroseconds: number
 }

@@ -6,7 +6,7 @@ import { serve } from '../worker.js'
 export type MemoryQuestion = 'held' | 'waiting'
 
 const COUNT = 10_000
-/** One collection is not enough: objects that a finalizer or a weak reference lets go of are freed in the next one. */
+/** One collection is not enough: objects that a finalizer or a weak reference releases are freed in the next one. */
 const COLLECTIONS = 5
 
 const [url = ''] = process.argv.slice(2)

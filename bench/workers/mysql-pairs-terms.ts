@@ -1,4 +1,4 @@
-/** How pairs of lock and unlock are made in MariaDB, and what they are compared with. */
+/** Pairs of lock and unlock in MariaDB, and what they are compared with. */
 export type MysqlPairsKind =
   | 'named'
   | 'rows, new names'
@@ -11,8 +11,8 @@ export type MysqlPairsKind =
   | 'one caller, two bare updates'
 
 export const CALLERS = 1000
-/** Those of a `mysql2` pool queue for a connection: more would only wait for longer. */
+/** The callers of a `mysql2` pool, which queue for a connection. More callers would only wait longer. */
 export const POOL_CALLERS = 100
 export const POOL_SIZE = 10
-/** One place of the pool is kept for borrowers. */
+/** The pool keeps one connection for borrowers. */
 export const SESSIONS = 2

@@ -38,7 +38,7 @@ function openSide(): Promise<Side> {
 
 let invoices = 0
 
-/** As most programs have them: no name comes twice. */
+/** Most programs use a name once. */
 function newName(): string {
   return `invoice ${process.pid} ${invoices++}`
 }
@@ -58,7 +58,7 @@ async function throughLockpool(
     leaseMs: Number(leaseMs),
     max: SESSIONS + 1,
     namespace: backend,
-    // Names of keys would be written over the place that is kept for borrowers.
+    // The names of keys would be written on the connection that is kept for borrowers.
     keyNames: 'off',
   })
   await locks.ready()
@@ -73,7 +73,7 @@ async function throughLockpool(
 
 type Pair = (pool: Pool, index: number) => Promise<void>
 
-/** As it is done by hand: a connection of a pool for each lock, a statement for the lock and one for its end. */
+/** The usual way by hand: a pooled connection for each lock, a statement to lock and one to unlock. */
 const byName: Pair = async (pool) => {
   const name = newName()
   const connection = await pool.getConnection()
@@ -82,7 +82,7 @@ const byName: Pair = async (pool) => {
   connection.release()
 }
 
-/** What a lock and an unlock can't be cheaper than where each is a write. */
+/** The least that a lock and an unlock cost if each is a write. */
 const byRow: Pair = async (pool, index) => {
   await pool.execute(TAKE, [1, index])
   await pool.execute(GIVE, [index, 1])

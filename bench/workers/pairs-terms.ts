@@ -4,7 +4,7 @@ export interface PairsQuestion {
 
 export interface PairsAnswer {
   readonly pairsPerSecond: number
-  /** Of this process. */
+  /** The CPU time of this process. */
   readonly cpuMicrosecondsPerPair: number
 }
 

@@ -192,7 +192,7 @@ export function findMisbehaviour(lives: readonly Life[]): Finding[] {
   })
 }
 
-/** The answers that a caller may get while servers die and networks fail. Any other is a bug. */
+/** The answers that a caller may get while servers die and networks fail. Any other answer is a bug. */
 const KNOWN_CODES: ReadonlySet<string> = new Set([
   'GRANTED',
   'NOT_GRANTED',
@@ -200,7 +200,7 @@ const KNOWN_CODES: ReadonlySet<string> = new Set([
   'LOCK_TIMEOUT',
   'CONNECTION_FAILED',
   'POOL_CLOSED',
-  // A client of a front has given up on its connection. How long that may take is another question.
+  // A client of a front has given up waiting for an answer. Another check decides how long that may take.
   'NO_ANSWER',
 ])
 

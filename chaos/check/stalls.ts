@@ -1,12 +1,12 @@
 import type { History, Life, Moment, Span } from '../history.js'
 
-/** How often a process counts, whatever happens. If it is much longer, the process has not run in between. */
+/** How often a process counts in any case. If there is much more time between two counts, the process did not run. */
 const COUNT_MS = 500
 
-/** Two looks at the server further apart than this: it was late, or the machine was. */
+/** If there is more time between two looks at the server, the server or the machine was late. */
 const LONGEST_LOOK_MS = 500
 
-/** When a process did not run, by its own counting. */
+/** The spans in which a process did not run, by its own counts. */
 export function stallsOf(events: Life['events']): Span[] {
   const counts = events.filter(({ what }) => what === 'counted')
   return counts.slice(1).flatMap(({ at }, i) => {
@@ -16,8 +16,8 @@ export function stallsOf(events: Life['events']): Span[] {
 }
 
 /**
- * When the machine was too busy for what it had to do, apart from all faults: a process did not run that no fault had stopped,
- * or the server answered late. How long things may take is then longer by that.
+ * The spans in which the machine was too busy, apart from all faults: a process did not run although no fault had stopped it,
+ * or the server answered late. Every time limit is extended by these spans.
  */
 export function busySpans({ lives, sightings, strikes }: History): Span[] {
   const stopped = strikes.filter(({ isPause }) => isPause)
@@ -34,8 +34,8 @@ export function busySpans({ lives, sightings, strikes }: History): Span[] {
 }
 
 /**
- * Calm begins later where the machine was busy after the fault before it. A time in which leases can have run out is a fault of
- * its own: then it takes a lease, a connection attempt and a poll until nothing of it is felt any more.
+ * Calm begins later if the machine was busy after the fault before it. A busy span in which leases can run out counts as a
+ * fault: its effects last for a lease, a connection attempt and a poll.
  */
 export function settledCalms({ calms, strikes, leaseMs }: History, busy: readonly Span[]): Span[] {
   const outages = busy.filter(({ from, to }) => to - from >= leaseMs / 2)
@@ -61,14 +61,14 @@ function lastFaultBefore(at: Moment, strikes: History['strikes']): Moment {
   return Math.max(...strikes.map(({ to }) => to).filter((to) => to <= at), 0)
 }
 
-/** What the spans have of another one. Each moment counts once. */
+/** How much of the span the others cover. Each moment counts once. */
 export function overlapMs(spans: readonly Span[], { from, to }: Span): number {
   let sum = 0
   for (const span of united(spans)) sum += Math.max(Math.min(span.to, to) - Math.max(span.from, from), 0)
   return sum
 }
 
-/** Without the parts that they have in common. */
+/** Merges spans that overlap. */
 function united(spans: readonly Span[]): Span[] {
   const all: { from: number; to: number }[] = []
   for (const { from, to } of spans.toSorted((a, b) => a.from - b.from)) {

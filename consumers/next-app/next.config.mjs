@@ -1,2 +1,2 @@
-/** The page of the dashboard is at `/locks/`: relative links in it need the slash, which Next.js would take away. */
+/** The page of the dashboard is at `/locks/`. Its relative links need the slash, which Next.js would remove. */
 export default { skipTrailingSlashRedirect: true }

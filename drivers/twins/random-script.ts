@@ -81,8 +81,8 @@ const sql = (random: SeededRandom): string =>
   ])()
 
 /**
- * The server finds these errors when it parses a statement, the front when it runs it. Each is a query string of its
- * own, which ends the same way at both.
+ * The server finds these errors when it parses a statement, the front when it runs it. Each is a separate query string, which
+ * ends in the same way at both.
  */
 const WRONG = [
   'SELECT x',

@@ -8,7 +8,7 @@ export function testsIn({ tasks }) {
   return tasks.flatMap((task) => (task.type === 'suite' ? testsIn(task) : [task]))
 }
 
-/** Runs a test with its hooks once more. Returns what went wrong; null if nothing did. */
+/** Runs a test with its hooks once more. Returns its error; null if it passed. */
 export async function attempt(test) {
   const suites = suitesOf(test)
   const hooksOf = (name) => suites.flatMap((suite) => TestRunner.getSuiteHooks(suite)[name])
@@ -30,12 +30,12 @@ export async function attempt(test) {
   for (const hook of hooksOf('afterEach').toReversed()) await run(() => hook(test.context, test.suite))
   for (const cleanUp of cleanUps) await run(() => cleanUp?.())
   for (const hook of hooksOf('afterAll').toReversed()) await run(() => hook(test.suite))
-  // A rejection without a handler is reported later than all that is due.
+  // Node.js reports a rejection without a handler after everything else that is due.
   await new Promise((resolve) => void setImmediate(resolve))
   return failure ?? stray
 }
 
-/** The outermost first. */
+/** The suites of a test, the outermost first. */
 function suitesOf(test) {
   const suites = []
   for (let { suite } = test; suite !== undefined; { suite } = suite) suites.unshift(suite)

@@ -6,8 +6,7 @@ import stryker from '../../stryker.config.mjs'
 const SILENT = { isDebugEnabled: () => false, debug() {}, info() {}, warn() {} }
 
 /**
- * The sources with every change that StrykerJS would make, all of them switched off. `globalThis.__stryker__.activeMutant`
- * switches one on.
+ * The sources with all changes of StrykerJS, each switched off. `globalThis.__stryker__.activeMutant` switches one on.
  *
  * @returns {Promise<{ texts: Map<string, string>, changes: object[] }>} the texts by absolute path
  */

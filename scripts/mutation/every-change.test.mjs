@@ -1,4 +1,4 @@
-/** Not a test, but what runs all tests for each change: only inside of vitest can they be run. */
+/** Not a test: runs all tests for each change. It has to run inside vitest, because only vitest can run the tests. */
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { describe, test } from 'vitest'
@@ -38,11 +38,11 @@ function earlier() {
   return readFileSync(MUTATE_RESULTS, 'utf8').split('\n').filter(Boolean).map(JSON.parse)
 }
 
-/** The tests that pass twice, and fast, each with how often it reaches which change; the fastest first. */
+/** The tests that pass twice and are fast, each with its number of hits per change; the fastest first. */
 async function usable(tests) {
   const found = []
   for (const [i, each] of tests.entries()) {
-    // The first time it also loaded modules.
+    // The first run also loaded modules.
     if (each.result?.state !== 'pass' || each.result.duration > 5 * MOST_MS) continue
     stryker.currentTestId = `test ${i}`
     const since = performance.now()
@@ -67,13 +67,13 @@ async function judge({ id }, tests) {
       (await attempt(each)) === null
     if (isNoticed) return { verdict: 'noticed', by: each.name }
   }
-  // What runs once, when a module is loaded, cannot be switched on later.
+  // Code that runs once, when a module is loaded, cannot be switched on later.
   return { verdict: reaching.length === 0 && id in stryker.mutantCoverage.static ? 'atLoad' : 'left' }
 }
 
 async function attemptWith(id, usualHits, each) {
   stryker.activeMutant = id
-  // A loop without end becomes an error.
+  // An endless loop becomes an error.
   stryker.hitCount = 0
   stryker.hitLimit = usualHits * 100 + 1000
   const failure = await attempt(each)

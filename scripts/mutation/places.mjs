@@ -14,7 +14,7 @@ export function filesAt(places, isWanted = () => true) {
   return [...new Set(paths)]
 }
 
-/** Tells changes apart, also those of different runs. */
+/** Identifies a change, also across runs. */
 export function placeOf({ path, line, column, end, kind, replacement }) {
   return [path, line, column, end, kind, replacement].join(':')
 }

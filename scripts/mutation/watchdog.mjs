@@ -1,9 +1,9 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 
-/** Longer than any change takes with all its tests. */
+/** More seconds than any change takes with all its tests. */
 const PATIENCE_S = 60
 
-/** A thread that ends the process if one change keeps it busy without end. */
+/** A thread that ends the process if one change keeps it busy for too long. */
 export class Watchdog {
   #thread
 
@@ -12,7 +12,7 @@ export class Watchdog {
     this.#thread.unref()
   }
 
-  /** The next change begins. */
+  /** Restarts the time limit for the next change. */
   begin() {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#thread.postMessage(null)

@@ -24,7 +24,7 @@ export function parseDocstring(comment) {
 export const NO_DOCSTRING = { prose: '', throws: [], isInternal: false }
 
 /**
- * Splits off the default and the range, which have a column of their own: `Default 5. From 1 to 1000.` The other
+ * Splits off the default and the range, which have a separate column: `Default 5. From 1 to 1000.` The other
  * sentences stay.
  */
 export function splitDefault(prose) {

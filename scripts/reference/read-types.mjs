@@ -52,7 +52,7 @@ class Types {
     const [node] = nodes
     const path = relative(this.#root, node.getSourceFile().fileName)
     if (path.startsWith('..') || path.includes('node_modules')) return null
-    // Registered before its parts are read, because types refer to each other in circles.
+    // Registered before its parts are read, because types refer to each other in cycles.
     const type = { name: real.name, path, doc: docOf(nodes), kind: KINDS[SyntaxKind[node.kind]] ?? 'other' }
     this.#declared.set(real.id, type)
     Object.assign(type, this.#parts(real, node, nodes))

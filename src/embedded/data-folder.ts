@@ -16,12 +16,12 @@ export interface DataFolderPlan {
   readonly directory: string
   readonly account: SystemAccount | null
   readonly password: string
-  /** On the system clock. */
+  /** A time on the system clock. */
   readonly deadline: number
 }
 
 /**
- * Makes the data folder, and finds out on the way from where the programs can be run.
+ * Makes the data folder, and finds the place from which the programs can run.
  *
  * @throws {EmbeddedPostgresError} `INITDB_FAILED` or `START_TIMED_OUT`.
  */
@@ -40,7 +40,7 @@ export async function makeDataFolder(
   let installation = await installInPlace(packageFolder, directory, account)
   let problem = await initialize(guard, plan, installation, dataFolder, passwordFile)
   if (problem !== null && account !== null && problem.isForbidden) {
-    // A checkout under /root, or a strict umask. Trying is the one way to know: modes do not tell the whole story.
+    // The checkout is under /root, or there is a strict umask. Only an attempt shows it, because file modes are not enough.
     installation = await installCopy(packageFolder, directory, account)
     problem = await initialize(guard, plan, installation, dataFolder, passwordFile)
   }
@@ -72,7 +72,7 @@ async function initialize(
       '--auth=scram-sha-256',
       '--encoding=UTF8',
       '--locale=C',
-      // The folder does not outlive the machine anyway. It has no say in what the server does later.
+      // The data is temporary, so initdb need not flush it. This does not affect what the server does later.
       '--no-sync',
       '--no-instructions',
     ],
@@ -89,7 +89,7 @@ async function initialize(
     throw new EmbeddedPostgresError('START_TIMED_OUT', message, { output })
   }
   const { how } = await initdb.ended
-  // A file that is there and can't be found is one whose loader is missing.
+  // If the file exists and ENOENT comes all the same, its loader is missing.
   const hint = how.includes('ENOENT') ? '; the binaries need glibc, which Alpine Linux does not have' : ''
   return {
     error: new EmbeddedPostgresError('INITDB_FAILED', `initdb failed (${how}${hint})`, { output }),

@@ -10,16 +10,16 @@ export type EmbeddedPostgresErrorCode =
   | 'SERVER_STOPPED'
 
 /**
- * The server could not be started. Nothing of it is left when `startEmbeddedPostgres` throws this. It is no `LockError`: it
- * is about a tool for development, and who handles the failures of locks should not meet it.
+ * The server could not be started. When `startEmbeddedPostgres` throws this, nothing of the server is left. It is not a
+ * `LockError`, because it concerns a tool for development, and code that handles failures of locks should not get it.
  *
  * - `PLATFORM_UNSUPPORTED`  there are no binaries for this system
- * - `BINARIES_MISSING`      there are, but they are not installed; the message says how
- * - `ACCOUNT_MISSING`       this is root, whom PostgreSQL refuses, and there is no other user to run it as
+ * - `BINARIES_MISSING`      there are binaries, but they are not installed; the message says how
+ * - `ACCOUNT_MISSING`       the user is root, which PostgreSQL refuses, and there is no other user to run it as
  * - `PORT_IN_USE`           another program listens there
  * - `INITDB_FAILED`         no data folder could be made
  * - `START_FAILED`          the server ended before it was ready: a wrong setting, for example
- * - `START_TIMED_OUT`       `startTimeoutMs` went by
+ * - `START_TIMED_OUT`       it took longer than `startTimeoutMs`
  * - `SERVER_STOPPED`        `restart` after, or during, `stop`
  */
 export class EmbeddedPostgresError extends Error {
@@ -30,7 +30,7 @@ export class EmbeddedPostgresError extends Error {
   /** What went wrong, for programs. */
   readonly code: EmbeddedPostgresErrorCode
 
-  /** `output` is what the server, or initdb, wrote. Its last lines become part of the message. */
+  /** `output` is the output of the server or of initdb. Its last lines become part of the message. */
   constructor(
     code: EmbeddedPostgresErrorCode,
     message: string,
@@ -41,7 +41,7 @@ export class EmbeddedPostgresError extends Error {
   }
 }
 
-/** The cause is at the end of a log; the rest would bury it. */
+/** The cause is at the end of a log, and more lines would hide it. */
 const MAX_LINES = 20
 
 function lastLines(text: string): readonly string[] {

@@ -6,32 +6,32 @@ export type SettingValue = string | number | boolean
 /** How to run an embedded PostgreSQL. Every duration is in milliseconds. */
 export interface EmbeddedPostgresOptions {
   /**
-   * Settings of the server, by the names of postgresql.conf: `{ max_connections: 200, log_statement: 'all' }`. They are
-   * given on its command line, so `ALTER SYSTEM` does not change them. A number is in the unit of its setting; write
-   * `'64MB'` or `'5s'` where it matters. A wrong one fails the start with `START_FAILED` and the words of the server.
+   * Settings of the server, by the names of postgresql.conf: `{ max_connections: 200, log_statement: 'all' }`. They are on
+   * its command line, so `ALTER SYSTEM` does not change them. A number is in the unit of its setting; write `'64MB'` or
+   * `'5s'` where it matters. With a wrong setting the start fails with `START_FAILED` and the error of the server.
    *
-   * Default none. `port`, `listen_addresses` and `data_directory` are refused: they are not the caller's to change.
+   * Default none. `port`, `listen_addresses` and `data_directory` are refused.
    */
   readonly settings?: Readonly<Record<string, SettingValue>>
 
   /**
-   * The port on 127.0.0.1. One that is taken fails the start with `PORT_IN_USE`.
+   * The port on 127.0.0.1. If it is in use, the start fails with `PORT_IN_USE`.
    *
-   * Default 0 (a free one, by chance). From 0 to 65535.
+   * Default 0 (any free port). From 0 to 65535.
    */
   readonly port?: number
 
   /**
-   * Whether a commit waits for the disk, as on a production server; without it measurements are too good to be true.
-   * `false` turns `fsync` and `full_page_writes` off, which suits tests: the data then survives a crash of the server as
-   * before (`restart('immediate')` loses nothing), though not one of the machine, and no embedded server does anyway.
+   * Whether a commit waits for the disk, as on a production server. `false` turns `fsync` and `full_page_writes` off. That
+   * suits tests, but not measurements. The data then still survives a crash of the server (`restart('immediate')` loses
+   * nothing), but not a crash of the machine, which no embedded server survives.
    *
    * Default true.
    */
   readonly durable?: boolean
 
   /**
-   * How long starting may take in all, making the data folder included; a restart has as long again. Past it, the start
+   * How long starting may take in total, including making the data folder. A restart has the same limit. After it, the start
    * fails with `START_TIMED_OUT`.
    *
    * Default 60000. From 1 to 3600000 (one hour).
@@ -39,7 +39,7 @@ export interface EmbeddedPostgresOptions {
   readonly startTimeoutMs?: number
 }
 
-/** Settings that would break a promise: the URL, no access from outside, no data left behind. */
+/** Settings that would break a promise: the URL, no access from outside, no data after the end. */
 const OUR_SETTINGS: ReadonlySet<string> = new Set(['port', 'listen_addresses', 'data_directory'])
 
 const SETTING_NAME = /^[a-z_][a-z0-9_.]*$/i

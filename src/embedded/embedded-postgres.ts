@@ -9,11 +9,11 @@ import { settlesWithin } from './settles-within.js'
 /**
  * How a server stops, in PostgreSQL's own words.
  *
- * - `smart`: accepts no new clients, and waits until the present ones have left, if necessary forever
+ * - `smart`: accepts no new clients, and waits for the current ones to disconnect, if necessary forever
  * - `fast`: ends the sessions of all clients (57P01), and flushes everything to disk
  * - `immediate`: like a crash; the next start must recover (57P02)
  *
- * A server that has not stopped after 10 s of `fast` is stopped as `immediate`, and killed after another 10 s. On
+ * If a server has not stopped after 10 s of `fast`, it is stopped with `immediate`, and killed after another 10 s. On
  * Windows, which has no signals, every mode is a crash.
  */
 export type StopMode = 'smart' | 'fast' | 'immediate'
@@ -26,19 +26,19 @@ const STOP_SIGNALS: Readonly<Record<StopMode, NodeJS.Signals>> = {
 
 const STOP_TIMEOUT_MS = 10_000
 
-/** A PostgreSQL server that is gone, with all its data, after `stop()`, or when this process ends in whatever way. */
+/** A PostgreSQL server that ends, and whose data is deleted, with `stop()` or with this process, however that ends. */
 export class EmbeddedPostgres implements AsyncDisposable {
-  /** For any client: user, password, 127.0.0.1, port, and the database `postgres`. The user is a superuser. */
+  /** The address for any client: user, password, 127.0.0.1, port, and the database `postgres`. The user is a superuser. */
   readonly url: string
-  /** On 127.0.0.1. */
+  /** The port on 127.0.0.1. */
   readonly port: number
-  /** The temporary folder of everything that the server has on disk. */
+  /** The temporary folder with everything that the server has on disk. */
   readonly directory: string
   readonly #guard: Guard
   readonly #plan: ServerPlan
   readonly #startTimeoutMs: number
   #server: GuardedProgram
-  /** The end of the last restart that was asked for: they go one by one. */
+  /** Settles when the last requested restart has ended. Restarts run one after the other. */
   #restarted: Promise<void> = Promise.resolve()
   /** Set by the first `stop()`. */
   #stopped: Promise<void> | null = null
@@ -60,7 +60,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
     this.#startTimeoutMs = details.startTimeoutMs
   }
 
-  /** Of the postmaster. Another one after a restart. */
+  /** The process id of the postmaster. It changes with a restart. */
   get processId(): number {
     return this.#server.processId!
   }

@@ -5,9 +5,9 @@ import { EmbeddedPostgresError } from './embedded-postgres-error.js'
 export const LOOPBACK = '127.0.0.1'
 
 /**
- * Below the ports that systems give to outgoing connections (Linux from 32768, others from 49152). A client that keeps
- * dialing while the server restarts could be given the very port that it dials: it would then connect to itself, and
- * keep the server from coming back.
+ * The first port to try. The range is below the ports for outgoing connections (Linux from 32768, others from 49152). A
+ * client that connects repeatedly while the server restarts could otherwise get the server's port as its own: it would
+ * connect to itself, and keep the server from starting.
  */
 const FIRST_PORT = 20_000
 const LAST_PORT = 32_767

@@ -8,19 +8,19 @@ export interface ProgramRequest {
   readonly workingDirectory: string
   /** Its output is appended here. */
   readonly outputFile: string
-  /** Null: as the guard itself. */
+  /** Null: the account of the guard itself. */
   readonly account: SystemAccount | null
 }
 
-/** Requests to the guard. There is no request to end: the end of the channel is that, also when the owner dies. */
+/** Requests to the guard. There is no request to end: the guard ends when the channel ends, also when its owner dies. */
 export type GuardRequest =
   | { readonly do: 'run'; readonly program: ProgramRequest }
   | { readonly do: 'signal'; readonly signal: NodeJS.Signals }
 
-/** How a program ended. One that could not even be started counts as ended. */
+/** How a program ended. A program that could not be started counts as ended. */
 export interface ProgramEnd {
   readonly isSuccess: boolean
-  /** In words. */
+  /** The exit code or the signal, in words. */
   readonly how: string
 }
 

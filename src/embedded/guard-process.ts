@@ -1,7 +1,7 @@
 /**
- * The guard, a separate process. It runs the server, and outlives its owner by just as long as it takes to
- * end the server and to remove the folder. It learns of a death, however sudden, by the end of its channel; being the
- * leader of its own session, it does not get the Ctrl-C that is meant for others. So no signal handler is needed.
+ * The guard, a separate process. It runs the server. It outlives its owner only until it has ended the server and removed the
+ * folder. The end of its channel shows the end of the owner, however sudden. The guard leads its own session, so it does not
+ * get the Ctrl-C for other processes and needs no signal handler.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
@@ -9,10 +9,10 @@ import { rm } from 'node:fs/promises'
 import { systemClock } from '../base/clock.js'
 import type { GuardReport, GuardRequest, ProgramEnd, ProgramRequest } from './guard-messages.js'
 
-/** A little more than the 5 s after which a quitting server kills those of its processes that do not end. */
+/** A little more than the 5 s after which a server that quits kills its remaining processes. */
 const KILL_AFTER_MS = 7000
 
-/** How long what a program has started may outlive it before it counts as ended all the same. */
+/** How long to wait for processes that a program has started and that outlive it. After that the program counts as ended. */
 const LINGER_MS = 5000
 
 const directory = process.argv[2]!
@@ -36,7 +36,8 @@ function run(program: ProgramRequest): void {
     const child = spawn(program.file, program.arguments, {
       cwd: program.workingDirectory,
       env: program.environment,
-      // Nothing is written to the fourth, but everything that the program starts inherits it: its end is the end of the last one.
+      // No process writes to the fourth stream, but all processes that the program starts inherit it. It ends with the last
+      // of them.
       stdio: ['ignore', output, output, 'pipe'],
       windowsHide: true,
       ...(program.account === null ? {} : { uid: program.account.userId, gid: program.account.groupId }),
@@ -53,10 +54,7 @@ function run(program: ProgramRequest): void {
   }
 }
 
-/**
- * A server that was killed leaves processes behind, for a moment, and as long as they have its memory the next server
- * does not start.
- */
+/** A killed server leaves processes for a moment. While they use its shared memory, the next server cannot start. */
 function whenAlone(child: ChildProcess, action: () => void): void {
   const act = (): void => {
     cancel()
@@ -78,7 +76,7 @@ function obey(request: GuardRequest): void {
   }
 }
 
-/** Not SIGKILL at first: the server would leave shared memory behind. */
+/** Does not send SIGKILL first, because the server would leave shared memory. */
 function end(): void {
   if (isEnding) return
   isEnding = true
@@ -89,7 +87,7 @@ function end(): void {
 }
 
 async function leave(): Promise<void> {
-  // What the server started may write for a moment longer than the server lives.
+  // Processes of the server may write for a moment after the server has ended.
   await rm(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
   if (process.connected) process.disconnect()
 }

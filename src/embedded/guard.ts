@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Deferred } from '../base/deferred.js'
 import type { GuardReport, GuardRequest, ProgramEnd, ProgramRequest } from './guard-messages.js'
 
-/** A program that the guard runs, or ran. */
+/** A program that the guard runs, or has run. */
 export class GuardedProgram {
   /** Null until it runs. */
   processId: number | null = null
@@ -18,7 +18,7 @@ export class GuardedProgram {
     return this.#ended.promise
   }
 
-  /** For the guard. */
+  /** Called by the guard. */
   endWith(end: ProgramEnd): void {
     this.end = end
     this.#ended.resolve(end)
@@ -33,21 +33,21 @@ export class Guard {
   readonly #child: ChildProcess
   readonly #gone = new Deferred<void>()
   #program: GuardedProgram | null = null
-  /** Set when the guard has gone: the end of whatever it ran or is asked to run. */
+  /** Set when the guard has gone: the result of every program that it ran or is asked to run. */
   #lost: ProgramEnd | null = null
   #holds = 0
 
-  /** From now on `directory` is the guard's to remove. */
+  /** From now on, the guard must remove `directory`. */
   constructor(directory: string) {
     this.#directory = directory
     // Options of the owner, a debugger's port for example, are not meant for the guard.
     const { NODE_OPTIONS: _, ...environment } = process.env
     this.#child = spawn(process.execPath, [GUARD_PROCESS, directory], {
-      // Not the owner's folder, which someone may want to remove.
+      // Not the folder of the owner, because a user may want to remove that.
       cwd: dirname(directory),
       detached: true,
       env: environment,
-      // None of the owner's streams, or their readers would wait for the guard too.
+      // None of the owner's streams: otherwise their readers would wait for the guard too.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       windowsHide: true,
     })
@@ -71,7 +71,7 @@ export class Guard {
     this.#send({ do: 'signal', signal })
   }
 
-  /** Keeps this process alive until `work` is done, and not a moment longer. */
+  /** Keeps this process alive until `work` is done. */
   async hold<T>(work: Promise<T>): Promise<T> {
     if (this.#holds++ === 0) {
       this.#child.ref()
@@ -84,7 +84,7 @@ export class Guard {
     }
   }
 
-  /** Lets go: the guard ends what still runs, removes the folder, and ends itself. Resolves when that is done. */
+  /** Ends the guard: it ends the running program, removes the folder, and ends itself. Resolves when that is done. */
   async leave(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect()
     await this.#gone.promise
@@ -93,7 +93,7 @@ export class Guard {
   }
 
   #send(request: GuardRequest): void {
-    // A request that does not arrive needs no answer: the guard is gone, or going, and that is heard.
+    // A request that is lost needs no answer: the guard has gone, or is going, and that is reported.
     if (this.#child.connected) this.#child.send(request, () => undefined)
   }
 
@@ -117,11 +117,11 @@ export class Guard {
   }
 }
 
-/** The guard ends what it runs before it goes, unless it was killed itself. */
+/** The guard ends its program before it goes, unless the guard itself was killed. */
 function killOrphan(processId: number | null): void {
   try {
     if (processId !== null) process.kill(processId, 'SIGQUIT')
   } catch {
-    // It has ended by itself in the meantime.
+    // The program has ended by itself in the meantime.
   }
 }

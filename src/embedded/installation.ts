@@ -2,22 +2,22 @@ import { chmod, cp, lchown, mkdir, readdir, readFile, symlink } from 'node:fs/pr
 import { basename, dirname, join, relative } from 'node:path'
 import type { SystemAccount } from './system-account.js'
 
-/** The programs, and what they need in their environment to find their libraries. */
+/** The programs, and the environment variables with which they find their libraries. */
 export interface Installation {
   readonly initdb: string
   readonly postgres: string
   readonly environment: NodeJS.ProcessEnv
 }
 
-/** npm packages can't hold links, so they are listed in a file, and made by an install script that may not have run. */
+/** npm packages cannot contain links. A file lists them, and an install script makes them, but it may not have run. */
 interface MissingLink {
-  /** Relative to the package, as is `target`: `native/lib/libpq.so.5.18`. */
+  /** Relative to the package, like `target`: `native/lib/libpq.so.5.18`. */
   readonly source: string
   readonly target: string
 }
 
 /**
- * Makes the programs run from where they are. The links that their libraries need go to a folder in `directory`, because
+ * Makes the programs run from their place. The links that their libraries need go to a folder in `directory`, because
  * `node_modules` may be read-only, and other processes use it at the same time.
  */
 export async function installInPlace(
@@ -26,7 +26,7 @@ export async function installInPlace(
   account: SystemAccount | null,
 ): Promise<Installation> {
   if (process.platform === 'darwin') {
-    // There the libraries name each other by their place, so the links have to be in that place.
+    // On macOS the libraries find each other by their place, so the links must be there.
     return (await makeLinks(packageFolder))
       ? installation(packageFolder, [])
       : installCopy(packageFolder, directory, account)
@@ -34,7 +34,7 @@ export async function installInPlace(
   if (process.platform === 'win32') return installation(packageFolder, [])
   const folder = join(directory, 'libraries')
   await mkdir(folder)
-  // Whatever the umask is: the server may run as another user.
+  // Set explicitly, whatever the umask is: the server may run as another user.
   await chmod(folder, 0o755)
   for (const { source, target } of await missingLinks(packageFolder)) {
     await symlink(join(packageFolder, source), join(folder, basename(target)))
@@ -42,7 +42,7 @@ export async function installInPlace(
   return installation(packageFolder, [folder, join(packageFolder, 'native', 'lib')])
 }
 
-/** Makes the programs run from a copy that belongs to `account`, who can't reach or read the original. */
+/** Makes the programs run from a copy that belongs to `account`, which cannot reach or read the original. */
 export async function installCopy(
   packageFolder: string,
   directory: string,
@@ -68,7 +68,7 @@ function installation(packageFolder: string, libraryFolders: readonly string[]):
     postgres: join(programs, `postgres${extension}`),
     environment: {
       ...process.env,
-      // The programs' messages are parsed. On macOS a server without it may refuse to start.
+      // lockpool parses the programs' messages. On macOS a server without it may refuse to start.
       LC_ALL: 'C',
       ...(libraryFolders.length === 0 ? {} : { LD_LIBRARY_PATH: libraryPath }),
     },
@@ -85,7 +85,7 @@ async function missingLinks(packageFolder: string): Promise<readonly MissingLink
   }
 }
 
-/** Makes the links where the install script would have; false if that is not allowed. */
+/** Makes the links in the place where the install script makes them. False if that is not allowed. */
 async function makeLinks(packageFolder: string): Promise<boolean> {
   for (const { source, target } of await missingLinks(packageFolder)) {
     const path = join(packageFolder, target)

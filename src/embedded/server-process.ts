@@ -9,7 +9,7 @@ import type { Guard, GuardedProgram } from './guard.js'
 import type { Installation } from './installation.js'
 import type { SystemAccount } from './system-account.js'
 
-/** All that is needed to run the server, for the first time or again. */
+/** All data that is needed to start the server, for the first time or again. */
 export interface ServerPlan {
   readonly installation: Installation
   readonly account: SystemAccount | null
@@ -23,7 +23,7 @@ export interface ServerPlan {
 export function runServer(guard: Guard, plan: ServerPlan): GuardedProgram {
   const settings: Record<string, SettingValue> = {
     unix_socket_directories: '',
-    // Not synchronous_commit: without it a crash of the server alone would lose commits.
+    // Does not turn synchronous_commit off: then a crash of the server alone would lose commits.
     ...(plan.durable ? {} : { fsync: false, full_page_writes: false }),
     ...plan.settings,
     listen_addresses: LOOPBACK,
@@ -46,7 +46,7 @@ export function runServer(guard: Guard, plan: ServerPlan): GuardedProgram {
 const POLL_MS = 10
 
 /**
- * Resolves when the server says that it is ready, and accepts connections.
+ * Resolves when the server reports that it is ready, and accepts connections.
  *
  * @throws {EmbeddedPostgresError} `START_FAILED`, `PORT_IN_USE` or `START_TIMED_OUT`, with the end of the log.
  */
@@ -61,13 +61,13 @@ export async function untilReady(server: GuardedProgram, plan: ServerPlan, deadl
   }
 }
 
-/** Empty if there is none: the server was never started, or its folder is gone. */
+/** Empty if there is no log: the server was never started, or its folder is gone. */
 export function readLog(plan: ServerPlan): Promise<string> {
   return readFile(plan.logFile, 'utf8').catch(() => '')
 }
 
 /**
- * The server's own word is in the eighth line of its lock file, which may also be that of the server before it.
+ * The server writes its state in the eighth line of its lock file. The file may still be that of the server before.
  * https://www.postgresql.org/docs/current/storage-file-layout.html
  */
 async function isReady(server: GuardedProgram, plan: ServerPlan): Promise<boolean> {

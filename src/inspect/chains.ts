@@ -7,7 +7,7 @@ export interface Chain {
   readonly session: ServerSession
   /** Its own wait; null at the top. */
   readonly wait: ChainWait | null
-  /** Those that wait for it. */
+  /** The sessions that wait for it. */
   readonly blocked: readonly Chain[]
 }
 

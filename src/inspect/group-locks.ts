@@ -19,7 +19,7 @@ import {
 } from './server-lock.js'
 import type { SessionLookup } from './session-lookup.js'
 
-/** A lock that is being put together. */
+/** A lock whose holders and waiters are still being collected. */
 interface Draft extends ServerLock {
   permits: number | null
   readonly holders: LockHolder[]
@@ -30,7 +30,7 @@ interface Draft extends ServerLock {
   readonly keyId: string | null
 }
 
-/** One lock for all rows of the server about the same thing, each with its holders and its waiters. */
+/** Groups all rows of the server about the same thing into one lock, with its holders and its waiters. */
 export function groupLocks(
   state: ServerState,
   sessionOf: SessionLookup,

@@ -1,6 +1,6 @@
 import type { KeyName, ServerSession } from '../dialect/server-state.js'
 
-/** A key of any program, a semaphore of lockpool, or what PostgreSQL locks by itself. */
+/** A key of any program, a semaphore of lockpool, or something that PostgreSQL locks by itself. */
 export type ServerLockKind = 'advisory' | 'semaphore' | 'row' | 'table' | 'transaction' | 'other'
 
 /** A lock in the server, with its holders and its waiters. */

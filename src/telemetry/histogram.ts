@@ -2,7 +2,7 @@ import { BUCKETS } from './metric.js'
 
 /** Counts values in buckets. */
 export class Histogram {
-  /** One for each bucket, and one for what is larger than all. Not cumulative. */
+  /** A count for each bucket, and one for values above all bounds. Not cumulative. */
   readonly #counts: number[] = Array.from({ length: BUCKETS.length + 1 }, () => 0)
   #sum = 0
 
@@ -21,7 +21,7 @@ export class Histogram {
     return this.#counts.reduce((sum, count) => sum + count, 0)
   }
 
-  /** How many were at most as large as each bound, and last, how many there were. */
+  /** For each bound, the number of values up to it; last, the number of all values. */
   cumulative(): readonly (readonly [bound: number, count: number])[] {
     let sum = 0
     return this.#counts.map((count, i) => [BUCKETS[i] ?? Infinity, (sum += count)] as const)

@@ -14,7 +14,7 @@ export type MetricKind =
 export interface Metric {
   readonly name: string
   readonly kind: MetricKind
-  /** As UCUM writes it: `s`, or in braces what is counted. */
+  /** The unit in UCUM: `s`, or the counted thing in braces. */
   readonly unit: string
   readonly description: string
 }

@@ -9,7 +9,7 @@ import { CONNECTION_STATE, LOCK_MODE, METRICS, type Attributes, type Metric } fr
 interface Telling<Events> {
   /** Listens. */
   on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown
-  /** Listens no more. */
+  /** Stops listening. */
   off<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown
 }
 

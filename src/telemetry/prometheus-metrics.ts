@@ -30,7 +30,7 @@ export class PrometheusMetrics {
 
   /**
    * Includes a pool from now on, until the returned function is called. `name`, by default `lockpool`, becomes the label that
-   * tells pools apart.
+   * distinguishes pools.
    *
    * @throws {InvalidOptionError} another pool has that name
    */

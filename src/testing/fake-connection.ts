@@ -21,7 +21,7 @@ export class FakeConnection {
   readonly #unanswered = new Set<(cause: Error) => void>()
   /** Why the server ended it. */
   #gone: Error | null = null
-  /** The same, once the client knows it. */
+  /** The cause, once the client knows it. */
   #end: Error | null = null
   #isCutOff = false
   #cancelLease: Cancel | null = null
@@ -41,7 +41,7 @@ export class FakeConnection {
     this.#server = server
   }
 
-  /** As far as the client knows. */
+  /** Whether it is open, as far as the client knows. */
   get isOpen(): boolean {
     return this.#end === null
   }
@@ -145,7 +145,7 @@ export class FakeConnection {
     else this.#behind.push(act)
   }
 
-  /** A statement is done, and the statements that follow are executed, up to the next one that waits. */
+  /** A statement is done: executes the statements that follow, up to the next one that waits. */
   #goOn(): void {
     const behind = this.#behind ?? []
     this.#behind = null
@@ -157,7 +157,7 @@ export class FakeConnection {
     this.#cancelLease = this.#server.armLease(this)
   }
 
-  /** After the previous message in the same direction, however long that takes. */
+  /** Runs `act` after the previous message in the same direction, however long that takes. */
   #inOrder(direction: 'there' | 'back', act: () => void): void {
     const { clock } = this.#server
     const now = clock.now()

@@ -1,7 +1,7 @@
 import { StaleTokenError } from '../base/errors.js'
 import type { Guarded } from '../dialect/dialect.js'
 
-/** The greatest token of each resource, in memory: outside of transactions, so a rollback undoes nothing. */
+/** The greatest token of each resource, in memory. It ignores transactions, so a rollback undoes nothing. */
 export class FakeGuard {
   readonly #writers = new Map<string, bigint>()
   readonly #readers = new Map<string, bigint>()

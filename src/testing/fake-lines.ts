@@ -12,7 +12,7 @@ export interface FakeWait {
   readonly key: KeyCode
   readonly mode: LockMode
   readonly waitMs: number
-  /** The wait is over: it takes the key now if it was granted, or does not get it. */
+  /** Called when the wait is over: the session takes the key now if it was granted, or does not get it. */
   readonly ended: (turn: FakeTurn) => void
 }
 
@@ -45,7 +45,7 @@ export class FakeLines {
     place.cancel = this.#clock.after(wait.waitMs, () => this.#leave(place, 'late'))
   }
 
-  /** The result of `act` when the wait of this connection is over. */
+  /** Waits for the key, and returns the result of `act` when the wait is over. */
   during<T>(
     connection: FakeConnection,
     { key, mode, waitMs }: Omit<FakeWait, 'owner' | 'ended'>,
@@ -63,7 +63,7 @@ export class FakeLines {
     })
   }
 
-  /** A session has ended. */
+  /** Called when a session has ended. */
   end(owner: Owner): void {
     for (const line of [...this.#lines.values()])
       for (const place of line) if (place.owner === owner) this.#leave(place, null)
@@ -80,12 +80,12 @@ export class FakeLines {
     const line = (this.#lines.get(id) ?? []).filter((each) => each !== place)
     if (line.length === 0) this.#lines.delete(id)
     else this.#lines.set(id, line)
-    // It takes the key at the same moment, and then the next waiter is considered.
+    // The session takes the key at the same moment. Only then is the next waiter considered.
     if (turn !== null) place.ended(turn)
     this.#changed(id)
   }
 
-  /** Whether a session that comes now has to wait behind others. */
+  /** Whether a session that comes now must wait behind others. */
   #isBehind(keyId: string, mode: LockMode): boolean {
     const line = this.#lines.get(keyId)
     return line !== undefined && (mode === 'exclusive' || line.some((place) => place.mode === 'exclusive'))

@@ -14,7 +14,7 @@ class KeyRecord {
   exclusive: Owner | null = null
   readonly shared: Set<Owner> = new Set()
   readonly interested: Set<Owner> = new Set()
-  /** The session that has set the intent of a writer; the first to try has it. */
+  /** The session that has set the intent of a writer: the first one that tried. */
   writer: Owner | null = null
   /** A stranger pretends to wait in the queue of the key. */
   isSaidToBeAwaited = false
@@ -48,7 +48,7 @@ class KeyRecord {
     return true
   }
 
-  /** For a session that holds nothing of it. */
+  /** Whether a session that holds nothing of the key could take it. */
   couldBeHad(mode: LockMode): boolean {
     return this.exclusive === null && (mode === 'shared' || this.shared.size === 0)
   }
@@ -61,7 +61,7 @@ class KeyRecord {
     return this.writer !== null && this.writer !== owner
   }
 
-  /** False if another session is in the way. */
+  /** Registers a session. False if it could not register. */
   setInterest(owner: Owner): boolean {
     if (!this.isCrowded) this.interested.add(owner)
     return this.interested.has(owner)
@@ -124,7 +124,7 @@ export class FakeLockTable {
     })
   }
 
-  /** @internal Removes that. */
+  /** @internal Removes what `forge` has set. */
   unforge(keyId: string): void {
     this.#with({ id: keyId }, (record) => {
       record.endInterest(STRANGER)
@@ -132,7 +132,7 @@ export class FakeLockTable {
     })
   }
 
-  /** @internal It stops doing so. */
+  /** @internal The process does not wait for the key any more. */
   endInterest(owner: Owner, key: KeyCode): void {
     this.#with(key, (record) => record.endInterest(owner))
   }
@@ -233,13 +233,13 @@ export class FakeLockTable {
     return record.setInterest(owner) ? SAID.waiting : SAID.crowded
   }
 
-  /** Its own lock blocks no session, and then other waiters do not either. */
+  /** A session that has the lock is blocked neither by it nor by waiters. */
   #take(owner: Owner, keyId: string, mode: LockMode, record: KeyRecord): boolean {
     const hasIt = record.exclusive === owner || (mode === 'shared' && record.shared.has(owner))
     return (hasIt || !this.isBehind(keyId, mode)) && record.take(owner, mode)
   }
 
-  /** A writer in the queue has its intent set. */
+  /** A writer in the server's queue counts like a writer that has set its intent. */
   #givesWay(owner: Owner, keyId: string, mode: LockMode, record: KeyRecord): boolean {
     return mode === 'shared' && (record.givesWayToWriter(owner) || this.isBehind(keyId, 'shared'))
   }

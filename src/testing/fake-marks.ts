@@ -17,7 +17,7 @@ export class FakeMarks {
     return this.#byKey.size
   }
 
-  /** Before a batch, for its operations that end a lock cleanly. */
+  /** Before a batch: removes the records of operations that end a lock cleanly. */
   unmark(owner: Owner, operations: readonly LockOperation[]): void {
     for (const { key, mode } of operations) this.#drop(owner, key.id, mode)
   }

@@ -13,8 +13,7 @@ export function fakeSemaphore(keyId: string, permits: number): SemaphoreCode {
 }
 
 /**
- * The meaning of operations on permits. After this many slots nothing more is done. `isTurn`: the first slot is next for
- * this session.
+ * Executes operations on permits. It stops after `slotsBeforeFault` slots. `isTurn`: the first slot is next for this session.
  */
 export function carryOutPermits(
   table: FakeLockTable,
@@ -33,7 +32,7 @@ export function carryOutPermits(
   }
   if (kind === 'release') {
     const slots = operation.slots.slice(0, slotsBeforeFault)
-    // Before they have it: a real server takes longer to wake them than to look.
+    // Checked before the waiters have the slots: a real server takes longer to wake them than to look.
     const isAwaited = slots.some((slot) => table.isAwaited(semaphore.slot(slot).id))
     const missing = slots.filter((slot) => !table.drop(owner, semaphore.slot(slot), 'exclusive'))
     if (operation.exits) table.drop(owner, semaphore.shape, 'shared')

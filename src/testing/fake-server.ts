@@ -92,22 +92,22 @@ export class FakeServer {
   isSilent = false
   /** The probability that a notification is lost. */
   notificationLoss = 0
-  /** A fault of token draws: with it they fail, together with their batch; until it is gone there are no tokens. */
+  /** If set, token draws fail, together with their batch. Until it is null again there are no tokens. */
   tokenFault: Error | null = null
-  /** See `attachDelayMs` of LockLink; and how often its end was reported. */
+  /** See `attachDelayMs` of LockLink. `settled` counts how often the end of that delay was reported. */
   attachDelayMs = 0
   settled = 0
   /** The lease that strict pools have agreed on. */
   strictLeaseMs: number = Infinity
-  /** How long a session can wait in line for a key; 0 if it can't. Milliseconds. */
+  /** How long a session can wait in the server's queue for a key, in milliseconds; 0 if it can't. */
   longestWaitMs = 750
-  /** @internal What the next wait in the queue for a key fails with. */
+  /** @internal The error of the next wait in the queue for a key. */
   lineFault: Error | null = null
   /** The number of executed statements of all kinds. */
   statements = 0
   /** @internal Called when a listener wants fewer messages, or more again. */
   hushed: ((strangers: boolean) => void) | null = null
-  /** @internal Of these, looks at what others use of the lock table. */
+  /** @internal How many of these statements read what other pools use of the lock table. */
   looks = 0
   /** @internal The cost of such a look for the server, in milliseconds. */
   lookCostMs = 0

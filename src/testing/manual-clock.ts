@@ -101,7 +101,7 @@ export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** The same without a turn of the event loop, which takes several times as long; no outside event gets through. */
+/** Like `settle`, but without a turn of the event loop, which takes several times as long. Outside events do not arrive. */
 function promisesSettled(): Promise<void> {
   // A tick that is requested in a promise comes when the queue of promises is empty, and not before.
   return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)))

@@ -14,7 +14,7 @@ export interface Crowds {
   readonly p99: readonly Point[]
 }
 
-/** Measures callers with a key each. All entrants run in turn in each round. */
+/** Measures callers that each have their own key. All entrants run in turn in each round. */
 export async function measureCrowds(
   entrants: readonly Entrant[],
   servers: Servers,
