@@ -1,8 +1,9 @@
 import type { Member } from './member.js'
 
 /**
- * Members of this process that have ended, and could not tell the server, because it was away. Their locks would be free only
- * after other members have missed their heartbeats for a lease. So the next member of the process tells it for them.
+ * Members of this process that have ended while the server was unavailable, so the server does not know it. Their locks would
+ * be free only after other members have missed their heartbeats for a lease. So the next member of this process reports their
+ * end.
  */
 export class Forsaken {
   readonly #ids = new Set<string>()

@@ -3,7 +3,7 @@ import type { LinkSettings } from '../dialect.js'
 import type { RowFacts } from './link.js'
 import type { Member } from './member.js'
 
-/** A member on its way in. */
+/** A member that is joining. */
 export interface Joining {
   readonly id: number
   /** The name of the process for people. */
@@ -15,7 +15,7 @@ export interface Joining {
   readonly signal: AbortSignal
 }
 
-/** A member that is in, and what is known of where it is. */
+/** A member that has joined, and the facts that it found. */
 export interface Joined {
   readonly member: Member
   readonly facts: RowFacts

@@ -34,7 +34,7 @@ export interface RowDialectOptions {
   readonly random: Random
 }
 
-/** What is the same of rows with leases in every database. */
+/** The part of rows with leases that all databases share. */
 export abstract class RowDialect<Connection, Options extends RowDialectOptions = RowDialectOptions> {
   protected readonly options: Options
   protected readonly waits: Waits = new Waits()

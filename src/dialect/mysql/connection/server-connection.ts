@@ -18,7 +18,7 @@ const OWN_WAY = {
   typeCast: (_field: unknown, next: () => unknown) => next(),
 } as const
 
-/** In the status of an answer: a transaction is open behind it. */
+/** The bit in the status of an answer that means that a transaction is open. */
 export const IN_TRANSACTION = 1
 
 /** Members of the driver that its types leave out. */

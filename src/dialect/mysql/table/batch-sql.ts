@@ -129,8 +129,8 @@ BEGIN
 END`
 
 /**
- * A single operation of those, with the same word as its answer. It reads no list. Measured: an attempt and a release take
- * 1.6 ms of the server's processor time, and 2.0 to 2.6 ms as batches of one.
+ * One operation of `brief`, with the same word as its answer. It reads no list. Measured: an attempt and a release take 1.6
+ * ms of the server's processor time, and 2.0 to 2.6 ms as batches of one.
  */
 export const single = (place: string): string => `
 CREATE PROCEDURE lockpool_single_1 (

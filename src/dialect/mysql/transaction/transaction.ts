@@ -185,7 +185,7 @@ export class MysqlTransaction implements LockTransaction {
     })
   }
 
-  /** An error does not say in which state the transaction is: one that creates a table has committed before it fails. */
+  /** An error does not show the state of the transaction: a statement that creates a table commits before it fails. */
   async #afterError(failure: unknown): Promise<void> {
     const number = errorNumber(failure)
     if (number === undefined || number === DEADLOCK || this.#server.hasEnded) return

@@ -70,8 +70,8 @@ function wrongKindOf(given: unknown): string | null {
     return `must be a connection string or an object with what pg takes, got ${show(given)}`
   if (typeof ask(given, 'connect') !== 'function' || typeof ask(given, 'query') !== 'function') return null
   return (
-    'is a pool or a client, and lockpool opens connections of its own: give it what that one was made with ' +
-    '(of a pg.Pool, its "options")'
+    'is a pool or a client, but lockpool opens its own connections: pass the settings of that pool or client ' +
+    '(for a pg.Pool, its "options")'
   )
 }
 
@@ -110,7 +110,7 @@ function foreignIn(given: object, settings: Readonly<Record<string, unknown>>): 
           .slice(0, 5)
           .map((name) => `"${name}"`)
           .join(', ')}`
-  return `has nothing in it that pg knows of a connection: ${found}`
+  return `has no setting of a connection that pg knows: ${found}`
 }
 
 /** Also accepts a URL of another realm, as in tests and frames. */

@@ -46,8 +46,8 @@ async function untilAllHaveIt(connection: ServerConnection, clock: Clock): Promi
     if (clock.now() > until) {
       const who = behind.map(({ name, why }) => `${name} (${why})`).join(', ')
       throw new ConnectionError(
-        `not every replica is known to have heard of the longer lease, and so it was not raised: ${who}. Connect those ` +
-          'that may be promoted, drop the slots of those that are gone, and look as a role that may (pg_monitor)',
+        `not every replica is known to have replayed the longer lease, so it was not raised: ${who}. Connect those ` +
+          'that may be promoted, drop the slots of those that are gone, and use a role that may see all replicas (pg_monitor)',
       )
     }
     await sleep(clock, LOOK_EVERY_MS)

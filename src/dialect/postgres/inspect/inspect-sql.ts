@@ -12,7 +12,8 @@ function mayRead(table: string): string {
     (SELECT
       has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(class.oid, 'SELECT')
         AND NOT pg_is_in_recovery()
-        -- If somebody else has made it, it could be a view or have types of its own, and to read it would run their code.
+        -- If another user has created it, it could be a view or have its own types, and reading it would run that user's
+        -- code.
         AND relkind = 'r' AND NOT relhasrules AND NOT relhassubclass AND NOT relrowsecurity AND NOT EXISTS (
           SELECT FROM pg_catalog.pg_attribute WHERE attrelid = class.oid AND attnum > 0 AND atttypid >= 16384)
     FROM pg_catalog.pg_class AS class

@@ -53,7 +53,8 @@ function targetOf(raw: RawLock): LockTarget {
 function advisoryTarget({ class: first, object, sub }: RawLock): LockTarget {
   const high = first | 0
   const low = object | 0
-  if (sub === PAIR && first === SCHEMA_CLASS) return { kind: 'other', what: 'the making of schema lockpool' }
+  if (sub === PAIR && first === SCHEMA_CLASS)
+    return { kind: 'other', what: 'the creation of schema lockpool' }
   const bits = String(BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(object)))
   const isPair = sub === PAIR
   return {

@@ -24,7 +24,7 @@ SELECT
     ELSE 'come'
   END`
 
-/** The second lock only with the first. */
+/** Takes the second lock only with the first. */
 const MARK = `WHEN CASE
       WHEN pg_try_advisory_xact_lock(${WRITER_CLASS}, $3::int4)
         THEN pg_try_advisory_xact_lock(${WRITER_CHECK_CLASS}, $4::int4) IS NULL

@@ -13,7 +13,7 @@ export interface ConnectionHooks {
    */
   readonly onConnect?: (client: LeasedConnection) => unknown
 
-  /** The same with a callback that takes an error, or nothing. Called after `onConnect`. */
+  /** Like `onConnect`, with a callback that takes an error or nothing. Called after `onConnect`. */
   readonly verify?: (client: LeasedConnection, done: (error?: Error | null) => void) => void
 
   /** Called with the name and the data of every event of the pool of connections, and of `primary:changed`. */

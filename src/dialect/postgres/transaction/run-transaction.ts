@@ -23,12 +23,12 @@ export type IsolationLevel = keyof typeof BEGIN
 
 /** How a transaction runs. */
 export interface TransactionOptions {
-  /** Whatever the role's own default is. Default `'read committed'`. */
+  /** The isolation level, whatever the role's own default is. Default `'read committed'`. */
   readonly isolation?: IsolationLevel
 
   /**
    * How often the body is run again after a deadlock (LOCK_DEADLOCK, or 40P01 of a statement) or a serialization failure
-   * (40001), in a new transaction and after a short, growing delay. Whatever else it did must then bear repetition.
+   * (40001), in a new transaction and after a short, growing delay. All other effects of the body must then bear repetition.
    *
    * Default 0. From 0 to 100.
    */
@@ -42,12 +42,12 @@ const OPTIONS: TransactionTable<IsolationLevel> = transactionTable(BEGIN, 'read 
 
 const SERIALIZATION_FAILURE = '40001'
 
-/** What a transaction needs of the pool. */
+/** What a transaction needs from the pool. */
 export interface TransactionPorts extends TransactionTools {
   readonly pool: ConnectionPool<PostgresConnection>
   readonly clock: Clock
   readonly random: Random
-  /** Runs `body` as one in which these keys are held. */
+  /** Runs `body` as a body in which these keys are held. */
   runTransacting<T>(keys: LockedKeys, body: () => T): T
 }
 
