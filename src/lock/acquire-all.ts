@@ -6,7 +6,7 @@ import { LockGroup } from './handle/lock-group.js'
 import type { LockRequest, WaitPolicy } from './handle/lock-waiter.js'
 
 /**
- * All of the locks, or none.
+ * Acquires all of the locks, or none.
  *
  * The pool tries them together, which is one batch if all are free. If one is not, the call waits for it while it holds
  * only the locks that precede it in an order that is the same for all callers; it releases the others and tries them
@@ -47,7 +47,7 @@ interface Part extends Wanted {
   lock: Lock | null
 }
 
-/** In the order in which the caller named them, each once. */
+/** The keys in the order in which the caller named them, each once. */
 function partsOf(wanted: readonly Wanted[]): Part[] {
   const seen = new Set<string>()
   const parts: Part[] = []
@@ -76,24 +76,24 @@ class Attempt {
   async tryRest(waitPolicy: WaitPolicy): Promise<Part | null> {
     let missing: Part[] = []
     for (const part of this.#parts) {
-      // During a wait one may have been lost.
+      // A lock may have been lost during a wait.
       if (part.lock !== null && part.lock.state !== 'held') part.lock = null
       if (part.lock === null) missing.push(part)
     }
-    // Behind a lock that local callers hold or wait for, no others are tried: they would only be released again.
+    // Does not try locks after one that local callers hold or wait for: they would only be released again.
     const busy = waitPolicy === 'once' ? null : firstOf(missing, (part) => this.#isBusy(part))
     if (busy !== null) missing = missing.filter((part) => part.code.id < busy.code.id)
     await this.#take(missing, this.#requestNow(waitPolicy))
     return firstOf(missing, ({ lock }) => lock === null) ?? busy
   }
 
-  /** Holds only the locks that precede it. */
+  /** Releases the locks that come after it in the order, and waits for it. */
   async waitFor(refused: Part): Promise<void> {
     await this.giveBack((id) => id > refused.code.id)
     refused.lock = await this.#acquire(refused, this.#requestNow('wait'))
   }
 
-  /** A lock that was lost meanwhile is gone as well. */
+  /** Releases the selected locks. A lock that was lost meanwhile is gone as well. */
   async giveBack(isMeant: (id: string) => boolean): Promise<void> {
     const meant: Lock[] = []
     for (const part of this.#parts) {
@@ -105,8 +105,8 @@ class Attempt {
   }
 
   /**
-   * Not `Promise.allSettled`, which makes an object for each promise. Without that, and without sorting keys that are all free,
-   * a group of 100 keys takes a fifth less CPU time (measured).
+   * Does not use `Promise.allSettled`, which makes an object for each promise. Without that, and without sorting keys that
+   * are all free, a group of 100 keys takes a fifth less CPU time (measured).
    */
   async #take(parts: readonly Part[], request: LockRequest): Promise<void> {
     if (parts.length === 0) return
@@ -140,14 +140,14 @@ class Attempt {
     return this.#keys.acquire(code, label, request, true)
   }
 
-  /** With the remaining time. */
+  /** The request with the remaining time. */
   #requestNow(waitPolicy: WaitPolicy): LockRequest {
     const timeoutMs = Math.max(this.#until - this.#keys.clock.now(), 0)
     return { ...this.#request, waitPolicy, timeoutMs }
   }
 }
 
-/** Of the selected keys the first in the order that is the same for all callers; null if none is selected. */
+/** The first of the selected keys, in the order that is the same for all callers; null if none is selected. */
 function firstOf(parts: readonly Part[], isMeant: (part: Part) => boolean): Part | null {
   let first: Part | null = null
   for (const part of parts)

@@ -29,7 +29,7 @@ export interface AcquireOptions {
   readonly label?: string
 }
 
-/** The same for a single attempt. */
+/** The options of a single attempt. */
 export type TryAcquireOptions = Omit<AcquireOptions, 'timeoutMs'>
 
 export const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set(['mode', 'timeoutMs', 'signal', 'label'])
@@ -54,17 +54,17 @@ export class Requests {
   /** The request without options, outside of all bodies. It does not depend on the call, so it is created once. */
   #usual: LockRequest | null = null
 
-  /** `can`: of the database, if it cannot do everything. */
+  /** `can`: the capabilities of the database, if some are missing. */
   constructor(options: RequestDefaults, can?: Capabilities) {
     this.#defaultTimeoutMs = options.acquireTimeoutMs
     this.#whileDown = options.whileDown
     this.#noSharing = can?.gaps['shared mode'] ?? null
     this.#noConversion = options.strict
-      ? 'a record of strict mode is about one mode'
+      ? 'a hold record of strict mode has one mode'
       : (can?.gaps.conversion ?? null)
   }
 
-  /** Of a holder that wants the other mode. @throws {InvalidOptionError} {ModeUnsupportedError} */
+  /** The request of a holder that wants the other mode. @throws {InvalidOptionError} {ModeUnsupportedError} */
   ofConversion(options: AcquireOptions, waitPolicy: WaitPolicy): LockRequest {
     if (this.#noConversion === null) return this.from(options, ACQUIRE_OPTIONS, waitPolicy)
     throw new ModeUnsupportedError(`a lock cannot change its mode here: ${this.#noConversion}`)
@@ -92,7 +92,7 @@ export class Requests {
       const waitsWhileDown = waitPolicy === 'wait' && this.#waitsWhileDown(options)
       return { mode, waitPolicy, timeoutMs, signal, frame, purpose, waitsWhileDown, isStandby }
     }
-    // One attempt takes as long as the server's answer: that is bounded, but not by 0.
+    // A single attempt takes until the server answers, so its time limit is not 0.
     const single = waitPolicy === 'ask' ? waitPolicy : 'once'
     const waitsWhileDown = false
     return {

@@ -11,7 +11,7 @@ export function linkSettings(
   return { leaseMs, fencing, strict, sender, seen: new SeenTokens() }
 }
 
-/** With one connection in total, reports for people would have to wait for locks. */
+/** Whether to write reports for people: with one connection in total, they would have to wait for locks. */
 export function isTold({ keyNames, max }: Required<LockPoolOptions>): boolean {
   return keyNames !== 'off' && max > 1
 }

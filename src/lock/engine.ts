@@ -78,7 +78,7 @@ export class Engine<C extends object>
   readonly #reports: ReportBoard<C> | null
   readonly #namespace: string
   readonly #sender: string
-  /** Aborts when the pool is closed: then no caller learns that it is ready. */
+  /** Aborts when the pool is closed, so that `ready` rejects. */
   readonly #closing = new AbortController()
   readonly #borrows: boolean
   #shortfall: string | null = null
@@ -213,7 +213,7 @@ export class Engine<C extends object>
     return namesInUse(this.keys, this.semaphores, this.#namespace)
   }
 
-  /** What this process knows of its sessions, as far as it is `fromMs` old. */
+  /** The reports about this process's sessions, about what has lasted for `fromMs` or longer. */
   reports(fromMs: number): SessionReport[] {
     const now = this.clock.now()
     const { keys, semaphores, sessions } = this
@@ -245,14 +245,14 @@ export class Engine<C extends object>
     this.tokensChanged(session.link.noFencing)
     this.events.emit('session:opened', { session: session.id, serverId: session.link.serverId })
     const { shortfall } = session.link
-    // Once for all sessions with the same finding.
+    // Warns once for all sessions with the same finding.
     if (shortfall !== null && shortfall !== this.#shortfall) this.warn(shortfall)
     this.#shortfall = shortfall
   }
 
   tokensChanged(noFencing: string | null): void {
     this.arbiter.noFencing = noFencing
-    // Once for all sessions that find so, whatever the finding of each.
+    // Warns once, whatever the reason of each session.
     const isNews = noFencing !== null && this.#noFencing === null
     if (isNews && this.sessions.wants.fencing !== 'off')
       this.warn(`locks have no fencing tokens for now: ${noFencing}`)

@@ -67,8 +67,8 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
   }
 
   /**
-   * Gives a holder its key in the other mode, and releases `held` then. To read no more than before it need not wait. Null if
-   * it may only `ask`, and others read as well.
+   * Gives a holder its key in the other mode, and then releases `held`. A change to shared need not wait. Null if the policy
+   * is to `ask`, and there are other readers.
    *
    * @throws {LockLostError} it is lost
    */

@@ -1,4 +1,4 @@
-/** Since the pool was made. */
+/** Counts since the pool was made. */
 export interface LockCounters {
   acquired: number
   released: number

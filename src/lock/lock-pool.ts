@@ -340,7 +340,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
     }
   }
 
-  /** A function of its own: creating a closure for each caller costs time, even if it is not used. */
+  /** A separate function, because creating a closure for each caller costs time, even if it is not used. */
   #traced(code: KeyCode, key: LockKey, request: LockRequest): Promise<Lock | null> {
     return traceAcquire([key], request.mode, () => this.#engine.keys.acquire(code, key, request))
   }

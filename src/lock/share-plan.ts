@@ -94,7 +94,7 @@ export interface ShareNeeds {
   readonly used: number
   /** Entries in use and wanted. */
   readonly needed: number
-  /** Not after other pools were seen to grow at the same time. */
+  /** False after other pools were seen to grow at the same time. */
   readonly mayExceedFair: boolean
 }
 

@@ -17,7 +17,7 @@ import type { Session } from './session/session.js'
 
 /** One lock session. */
 export interface SessionSnapshot {
-  /** Within the pool, as in events. */
+  /** The id within the pool, as in events. */
   readonly id: number
   /** Its id at the server: for PostgreSQL its backend pid. */
   readonly serverId: number
@@ -30,20 +30,20 @@ export interface SessionSnapshot {
 
 /** A key that this process holds or waits for. */
 export interface KeySnapshot {
-  /** As text. */
+  /** The key, as text. */
   readonly key: string
   readonly state: KeyStateName
   /** The mode in which it is held, or wanted. */
   readonly mode: LockMode
   /** The `id` of the session that has it, or tries to get it. */
   readonly session: number | null
-  /** One, or several readers. */
+  /** The holders: one, or several readers. */
   readonly holders: readonly {
     readonly heldMs: number
     readonly token: string | null
     readonly label: string | null
   }[]
-  /** In order. */
+  /** The waiters, in order. */
   readonly waiters: readonly {
     readonly mode: LockMode
     readonly waitedMs: number
@@ -67,14 +67,14 @@ export interface PoolSnapshot {
   readonly sessions: readonly SessionSnapshot[]
   /** The server that has the locks; null until the first session, and if it is unknown. */
   readonly primary: PrimarySnapshot | null
-  /** Locks and permits. */
+  /** Locks and permits that are held. */
   readonly held: number
   /** Callers that wait for a lock or a permit. */
   readonly waiting: number
   /** The keys that this process holds or waits for, in the order of their names. */
   readonly keys: readonly KeySnapshot[]
   readonly semaphores: readonly SemaphoreSnapshot[]
-  /** Since the pool was made. */
+  /** Counts since the pool was made. */
   readonly counters: Readonly<LockCounters>
 }
 

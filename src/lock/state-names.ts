@@ -5,8 +5,8 @@ export type ListenerState = 'off' | 'opening' | 'listening' | 'polling'
 
 /**
  * The states of a key in this process, as `snapshot()` shows them: `polling` is an attempt by a waiter, `queued` a wait in the
- * server's own queue, `converting` a change between shared and exclusive, `registering-intent` the announcement of a waiting writer, and `notifying` the wake-up of waiters in
- * other processes. The state machine is in ARCHITECTURE.md.
+ * server's own queue, `converting` a change between shared and exclusive, `registering-intent` the announcement of a waiting
+ * writer, and `notifying` the wake-up of waiters in other processes. The state machine is in ARCHITECTURE.md.
  */
 export type KeyStateName =
   | 'idle'

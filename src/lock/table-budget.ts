@@ -55,12 +55,12 @@ export class TableBudget {
   readonly #fixed: number | null
   readonly #links = new Set<LockLink>()
   #table: LockTable = UNKNOWN
-  /** At the last look. */
+  /** The announcements at the last look. */
   #view: TableView | null = null
   /** What is announced and was found to fit. Zero if the allowance without announcement is enough. */
   #share = 0
   #announced = 0
-  /** What it could have had at the last look. */
+  /** The share that it could have had at the last look. */
   #ceiling = Infinity
   #lookedAt = -Infinity
   /** The cost of the last look, as the time that must pass because of it. */
@@ -69,7 +69,7 @@ export class TableBudget {
   #paidAt = -Infinity
   #isLooking = false
   #cancelRhythm: Cancel | null = null
-  /** Since it has grown. */
+  /** The number of looks since it has grown. */
   #quietLooks = 0
   #isWarned = false
   #isClosed = false
@@ -144,7 +144,7 @@ export class TableBudget {
     this.#stopRhythm()
   }
 
-  /** At once if the last look has shown that more is available; otherwise now and then. */
+  /** Whether to look now: at once if the last look has shown that more is available; otherwise now and then. */
   #mayLook(used: number): boolean {
     if (this.#fixed !== null || this.#isClosed) return false
     if (this.#isLooking || used <= this.#ceiling) return true
@@ -152,7 +152,7 @@ export class TableBudget {
   }
 
   async #look(): Promise<void> {
-    // Callers come in crowds: count all callers of this moment.
+    // Many callers come at once, so this counts all callers of this moment.
     await NOW
     let mayExceedFair = true
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -205,7 +205,7 @@ export class TableBudget {
     if (this.#announced !== share) await this.#announce(share)
   }
 
-  /** By every session, so that it lasts as long as there are locks to cover. */
+  /** Announces the share by every session, so that it lasts as long as there are locks to cover. */
   async #announce(share: number): Promise<void> {
     this.#announced = share
     const links = [...this.#links]

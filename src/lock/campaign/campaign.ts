@@ -142,7 +142,7 @@ export class Campaign implements AsyncDisposable {
     return this.resign()
   }
 
-  /** @internal For the pool: as `resign`, without waiting. The reason is what the signal of the term says. */
+  /** @internal For the pool: does the same as `resign`, without waiting. `reason` becomes the reason of the term's signal. */
   end(reason: unknown, graceMs: number): void {
     if (this.#stop.signal.aborted) return
     this.#graceMs = graceMs
@@ -150,12 +150,12 @@ export class Campaign implements AsyncDisposable {
     this.#term?.over.abort(reason)
   }
 
-  /** The whole life: each round is one election, or one attempt that failed. */
+  /** The whole life of the campaign: each round is one election, or one failed attempt. */
   async #standAgainAndAgain(): Promise<void> {
     const stop = this.#stop.signal
     for (let failures = 0; !stop.aborted;) {
       const lock = await this.#stand(failures)
-      // Checked right before it leads: it may have been stopped while the lock was on its way.
+      // Checked right before the term: the campaign may have been stopped while the lock was on its way.
       if (stop.aborted) await lock?.release().catch(() => undefined)
       else if (lock === null) this.#pauseMs = backoffDelay(RETRY, failures++, this.#ports.random)
       else {
@@ -171,7 +171,7 @@ export class Campaign implements AsyncDisposable {
     this.#move('ended')
   }
 
-  /** Null if there was no election. */
+  /** Waits for the key. Null if there was no election. */
   async #stand(failures: number): Promise<Lock | null> {
     const stop = this.#stop.signal
     try {
@@ -258,7 +258,7 @@ export class Campaign implements AsyncDisposable {
     this.#work.push(running())
   }
 
-  /** A body that stops as requested is not worth a warning. */
+  /** No warning for a body that stops as requested. */
   #afterTerm(term: Term, error: unknown): void {
     const isExpected = error === term.signal.reason || error instanceof LockLostError
     if (!isExpected) this.#warn('the body failed after its term', error)

@@ -42,12 +42,12 @@ export class Campaigns<C extends object> {
     return this.#board.read(code)
   }
 
-  /** Every leader hands over, if its work stops in time. */
+  /** Ends all campaigns. A leader hands over, if its work stops in time. */
   close(graceMs: number): void {
     for (const campaign of this.#running) campaign.end(new PoolClosedError(), graceMs)
   }
 
-  /** Outside of all frames: a campaign that is started inside a body outlives it. */
+  /** Runs outside of all frames, because a campaign that is started inside a body outlives it. */
   #acquire(code: KeyCode, label: LockKey, signal: AbortSignal, purpose: string | null): Promise<Lock> {
     // While the server is unavailable a campaign rests, and reports it.
     const waiting = { waitPolicy: 'wait', timeoutMs: Infinity, waitsWhileDown: false } as const

@@ -28,7 +28,7 @@ export class LeaderBoard<C extends object> {
   /** Lasting reasons are reported once, not at each election. */
   #reported: string | null = null
 
-  /** `isAlone`: there is one connection, and the lock is on it. */
+  /** `isAlone`: the pool has only one connection, and the lock is on it. */
   constructor(ports: LeaderBoardPorts<C>, isAlone: boolean) {
     this.#ports = ports
     this.#isAlone = isAlone

@@ -12,18 +12,18 @@ import type { ServerQueue } from '../session/server-queue.js'
 
 /** What a contended entry needs from the rest of the pool, and reports to it. */
 export interface ContendedHost {
+  /** Runs one event at a time; entries take their steps on it. */
   readonly agenda: Agenda
   readonly clock: Clock
   readonly random: Random
   /** The name of this process in wake-ups and tickets. */
   readonly sender: string
-  /** One event at a time: entries take their steps on it. */
   readonly serverQueue: ServerQueue
   /** Why there are no fencing tokens, or null. */
   readonly noFencing: string | null
   /** Why there is no session, if there is none. */
   readonly lastFailure: LockError | null
-  /** The pool refuses new callers, and waits for nothing. */
+  /** Whether the pool refuses new callers, and waits for nothing. */
   readonly isClosing: boolean
 
   /**

@@ -28,7 +28,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   readonly queue: Fifo<LockWaiter<WaitedFor>> = new Fifo()
   nextItem: AgendaItem | null = null
   protected readonly host: Host
-  /** A first attempt has just failed. */
+  /** Whether a first attempt has just failed. */
   protected contended = false
   /** Created when the entry first waits in the server's queue. It survives a rest. */
   protected queuePolicy: QueuePolicy | null = null
@@ -36,7 +36,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   protected remoteWait: RemoteWait | null = null
   #stand: StateInfo<State | CommonState>
   #session: Session | null = null
-  /** The entry waits for the next departure of its session. */
+  /** Whether the entry waits for the next departure of its session. */
   #isToDepart = false
 
   constructor(label: LockKey, host: Host, machine: Machine<State | CommonState>) {
@@ -78,7 +78,10 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     return this.#session !== null
   }
 
-  /** To say something to other processes, or to ask about them, at once: a session that waits in line has to wait first. */
+  /**
+   * The session for messages to other processes and questions about them. A session in the server's queue could not send them
+   * at once.
+   */
   get sessionToSpeak(): Session | null {
     const { session } = this
     return session?.state === 'queued' ? (this.host.serverQueue.leastUsed() ?? session) : session
@@ -168,7 +171,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     return (this.queuePolicy ??= new QueuePolicy(this.aloneAfter))
   }
 
-  /** False: the pool will report when there is a session. */
+  /** Whether the entry has a session. If not, the pool will report when there is one. */
   protected assign(): boolean {
     this.#session ??= this.host.assign(this)
     return this.#session !== null
@@ -181,7 +184,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     this.#session!.submit(this)
   }
 
-  /** There is no session any more, or no use for one. */
+  /** Leaves the session: it is gone, or no longer needed. */
   protected leaveSession(): void {
     this.#session = null
     this.#isToDepart = false
@@ -206,13 +209,13 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     return Math.min(longestMs, Math.ceil(leftMs))
   }
 
-  /** Other processes want it, and the server passes it on in the order of its queue. */
+  /** Whether to use the server's queue: other processes want the key, and the queue passes it on in order. */
   get #isQueueWorthwhile(): boolean {
     const { queuePolicy: line } = this
     return line !== null && line.isBusy(this.now()) && hasTimeForQueue(line.msUntilBreak(this.wall))
   }
 
-  /** The caller that is served first has waited longest. */
+  /** Learns from a grant whether the queue is worthwhile. The first caller has waited longest. */
   protected learnFrom(kind: OperationKind, now: number): void {
     const { first } = this.queue
     if (first !== null && wasQuick(kind, now - first.since)) this.ownQueuePolicy.seen(now)

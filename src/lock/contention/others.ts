@@ -1,19 +1,19 @@
 import { Precedence } from './precedence.js'
 import { YIELD_MS } from './remote-wait.js'
 
-/** The wake-up for a release: not sent before the release is answered, sent with it, or answered. */
+/** The state of the wake-up for a release: not sent before the release is answered, sent with it, or answered. */
 type Ring = 'unsent' | 'sent' | 'answered'
 
 /** What this process knows about other processes that want a key which it releases. Created at the first wake-up. */
 export class Others {
-  /** At the last release another process was waiting. */
+  /** Whether another process was waiting at the last release. */
   #wereThere = false
   #ring: Ring = 'unsent'
-  /** A time on the clock; 0 if this process need not yield. */
+  /** The time on the clock until which this process yields; 0 if it does not. */
   #goFirstUntil = 0
   readonly #courtesy = new Precedence()
 
-  /** A release is about to be sent. Returns whether to send the wake-up with it: a process was waiting the last time. */
+  /** Called before a release is sent. Returns whether to send the wake-up with it: if a process was waiting the last time. */
   releasing(now: number): boolean {
     const rings = this.#wereThere && !this.areDoubted(now)
     this.#ring = rings ? 'sent' : 'unsent'
@@ -28,18 +28,21 @@ export class Others {
     return this.#ring
   }
 
-  /** The server has said whether a process was waiting. */
+  /** Called when the server has reported whether a process was waiting. */
   rang(areThere: boolean): void {
     this.#wereThere = areThere
     if (this.#ring === 'sent') this.#ring = 'answered'
   }
 
-  /** Without this, a process that asks again at once would always take the key before the others receive the wake-up. */
+  /**
+   * Yields to the others. Otherwise a process that asks again at once would always take the key before they receive the
+   * wake-up.
+   */
   letGoFirst(now: number): void {
     this.#goFirstUntil = this.#wereThere && !this.areDoubted(now) ? now + YIELD_MS : 0
   }
 
-  /** This process released the key for processes in the server's queue, which are about to get it. */
+  /** Yields because this process released the key for processes in the server's queue, which are about to get it. */
   stoodInLine(now: number): void {
     this.#goFirstUntil = now + YIELD_MS
   }
@@ -49,14 +52,14 @@ export class Others {
     return now < this.#goFirstUntil
   }
 
-  /** It stops yielding. */
+  /** Stops yielding. */
   forget(): void {
     this.#goFirstUntil = 0
   }
 
   /**
-   * A process seems to want the key, has had precedence repeatedly, and has not come: the server is not asked about it
-   * now.
+   * Whether to doubt a process that seems to want the key: it has had precedence repeatedly, and has not come. Then the
+   * server is not asked about it now.
    */
   areDoubted(now: number): boolean {
     return this.#courtesy.isResting(now)

@@ -36,8 +36,9 @@ const BREAK_MS = 250
 const ECHO_MS = 1500
 
 /**
- * Signs in this many cycles in a row, and processes do listen. One cycle says nothing: processes that begin at the same moment
- * all listen at first (32 of them needed 10 transactions per grant instead of 4, with a break after the first sign; measured).
+ * After signs in this many cycles in a row, processes count as listening. One cycle shows nothing: processes that begin at
+ * the same moment all listen at first (32 of them needed 10 transactions per grant instead of 4, with a break after the first
+ * sign; measured).
  */
 const SIGNED_CYCLES = 2
 
@@ -82,7 +83,7 @@ export class QueuePolicy {
     this.#aloneAfter = aloneAfter
   }
 
-  /** Other processes wanted the key a moment ago, and waiting in the queue has worked. */
+  /** Whether other processes wanted the key a moment ago, and waiting in the queue has worked. */
   isBusy(now: number): boolean {
     return now < this.#busyUntil && now >= this.#restsUntil
   }

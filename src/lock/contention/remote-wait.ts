@@ -73,7 +73,7 @@ export class RemoteWait {
     this.#onWake = awoken
   }
 
-  /** Since the last attempt began: another process was faster after a wake-up. */
+  /** Whether another process was faster after a wake-up, since the last attempt began. */
   get isInVain(): boolean {
     return this.#isInVain
   }
@@ -82,7 +82,7 @@ export class RemoteWait {
     return this.#wake
   }
 
-  /** The other processes had the time to come and did not, as far as this process can tell. */
+  /** Whether the other processes had the time to come and did not, as far as this process knows. */
   get yieldedInVain(): boolean {
     return this.#yieldedInVain
   }
@@ -95,13 +95,13 @@ export class RemoteWait {
     this.#waitFor(delayMs, () => this.wakeUp('poll', true))
   }
 
-  /** Like `fallAsleep`, if wake-ups may not reach this process: it looks again soon, and then less and less often. */
+  /** Like `wait`, if wake-ups may not reach this process: it looks again soon, and then less and less often. */
   waitCrowded(): void {
     const delayMs = backoffDelay(CROWDED, this.#crowds++, this.#host.random)
     this.#waitFor(delayMs, () => this.wakeUp('poll', true))
   }
 
-  /** Like `fallAsleep`, after this process had its turn: it waits until the others have had the time to come. */
+  /** Like `wait`, after this process had its turn: it waits until the others have had the time to come. */
   yield(): void {
     this.#yieldedInVain = false
     this.#waitFor(YIELD_MS, () => {

@@ -37,7 +37,7 @@ export class RoomQueue {
   admit(entry: RoomRequester, entries: number): 'now' | 'later' | LockError {
     const room = this.#links.room(entries)
     if (room !== 'later') return room
-    // Before the look begins, so that it counts this entry.
+    // Added before the look begins, so that the look counts this entry.
     this.#waiting.set(entry, entries)
     this.#links.makeRoom()
     return room

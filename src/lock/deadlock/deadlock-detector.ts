@@ -81,7 +81,7 @@ export class DeadlockDetector implements Seeker {
     this.#sender = ports.sender
     this.#process = ports.process
     this.#deadlines = new Deadlines(ports.clock)
-    // A period of its own for each process keeps them apart.
+    // Each process has a slightly different period, so that they do not search at the same moment.
     this.#periodMs = Math.round(DETECT_AFTER_MS * (1 + JITTER * ports.random.next()))
     this.#budget = new Budget(ports.clock, PROBES_PER_SECOND)
   }
@@ -144,7 +144,7 @@ export class DeadlockDetector implements Seeker {
     if (isHeld && isWanted && hold.isHeld && !wait.inQueue.hasLeft) this.#refuse(wait, steps)
   }
 
-  /** A probe of another process, which may be gone. Only holders of the secret can have sealed it. */
+  /** Receives a probe of another process, which may be gone by now. Only holders of the secret can have sealed it. */
   told(text: string): void {
     if (this.#isClosed || !this.#budget.spend()) return
     const probe = decodeProbe(text)
@@ -215,7 +215,7 @@ export class DeadlockDetector implements Seeker {
       const steps = [...probe.steps, ...this.#stepsOf(way)]
       this.#send({ ...probe, steps }, way.wait.place, wantedMode(way.wait))
     }
-    // Last, because it may end the wait and change the graph that was walked.
+    // Done last, because it may end the wait, and so change the graph.
     for (const way of closings) {
       const steps = close(probe.steps, way, this.#process)
       way.wait.closed(probe.round, { steps, hold: way.hold })
@@ -256,7 +256,7 @@ async function isTrue(answer: Promise<boolean> | undefined): Promise<boolean> {
   return (await answer) === true
 }
 
-/** The steps of a path that has come back to its start: only there it is known what the first caller holds. */
+/** The steps of a path that has come back to its start. Only there it is known what the first caller holds. */
 function close(steps: readonly Step[], closing: Way, process: string): Step[] {
   const [first, ...rest] = steps
   const here = wayTo(closing).slice(0, -1)

@@ -81,7 +81,7 @@ export function* reachable<W extends Wait, H extends Hold>(
     }
   }
   add(from, null)
-  // The queue grows while it is walked.
+  // The loop adds to the queue that it visits.
   for (const reached of line) {
     if (!mayEnter(reached)) continue
     yield reached
@@ -90,7 +90,7 @@ export function* reachable<W extends Wait, H extends Hold>(
   }
 }
 
-/** From the first to this one. */
+/** The path from the first wait to this one. */
 export function wayTo<W extends Wait, H extends Hold>(reached: Reached<W, H>): Reached<W, H>[] {
   const way: Reached<W, H>[] = []
   for (let step: Reached<W, H> | null = reached; step !== null; step = step.previous) way.push(step)

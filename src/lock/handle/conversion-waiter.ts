@@ -3,11 +3,11 @@ import type { Lock } from './lock.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from './lock-waiter.js'
 
 /**
- * A holder that wants its key in the other mode, and keeps what it has until then. It goes before all other waiters: those
- * that it keeps out by what it holds would otherwise wait for it, and it for them.
+ * A holder that wants its key in the other mode, and keeps its lock until then. It goes before all other waiters: they wait
+ * for its lock, so otherwise it and they would wait for each other.
  */
 export class ConversionWaiter<Place extends WaitedFor = WaitedFor> extends LockWaiter<Place> {
-  /** What it has; released when the other one is granted. */
+  /** Its current lock, which is released when the other one is granted. */
   readonly held: Lock
 
   constructor(entry: Place, request: LockRequest, arrival: number, deadlines: Deadlines, held: Lock) {

@@ -32,7 +32,7 @@ export interface KeysOfTransaction {
  * a lock session: a request inside for one of them would wait for itself.
  */
 export class TransactionFrame {
-  /** The book of its keys: other pools may have other namespaces, or another server. */
+  /** The pool, because other pools may have other namespaces, or another server. */
   readonly pool: object
   readonly keys: KeysOfTransaction
   readonly parent: AnyFrame | null

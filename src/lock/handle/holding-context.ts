@@ -4,10 +4,10 @@ import type { Lock } from './lock.js'
 
 const storage = new AsyncLocalStorage<AnyFrame>()
 
-/** Before the first body has run there is nothing to look for: programs that only call `acquire` do not pay for it. */
+/** Whether a body has run yet: programs that only call `acquire` do not pay for the lookup. */
 let isInUse = false
 
-/** What `runHoldingAll` says of the call that it runs. */
+/** The innermost frame that `runHoldingAll` provides for the call that it runs. */
 let given: AnyFrame | null = null
 
 /** The innermost body around this call; null outside of all. */
@@ -25,10 +25,10 @@ export function runHolding<T>(lock: Lock, body: () => T): T {
 }
 
 /**
- * Makes a call as if inside bodies that hold each of these locks, whatever the order of their acquires and releases: for
- * an owner that holds locks over many calls, such as a client session of `lockpool serve`. It counts until `body` returns,
- * which suffices for a request. To keep it for what follows, every promise would have to know: 0.7 kB for each client
- * that waits (measured).
+ * Makes a call as if inside bodies that hold each of these locks, whatever the order of their acquires and releases: for an
+ * owner that holds locks over many calls, such as a client session of `lockpool serve`. It applies until `body` returns,
+ * which is enough for a request. Keeping it for longer would cost async context in every promise: 0.7 kB for each waiting
+ * client (measured).
  */
 export function runHoldingAll<T>(locks: Iterable<Lock>, body: () => T): T {
   let innermost: Frame | null = null

@@ -60,7 +60,7 @@ export interface WaitedFor {
   left(waiter: object, isGranted: boolean): void
 }
 
-/** A second observer, besides the entry, that is notified when the waiter has gone. */
+/** The flags of a waiter, after the first one, which `Waiter` defines. */
 const FLAG = { announced: 2, seasoned: 4, part: 8, framed: 16, overdue: 32, timedOut: 64 } as const
 
 /** One caller that wants a lock. */
@@ -143,7 +143,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     return this.entry.label
   }
 
-  /** Its time is up, and it only waits for an answer on the wire. */
+  /** Whether its time is up, and it only waits for an answer on the wire. */
   get isOverdue(): boolean {
     return this.has(FLAG.overdue)
   }
@@ -153,7 +153,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     return this.isOverdue ? 0 : super.leftMs(now)
   }
 
-  /** It has gone, or is about to, because its time was up. */
+  /** Whether it has gone, or is about to, because its time was up. */
   get hasTimedOut(): boolean {
     return this.has(FLAG.timedOut)
   }

@@ -54,7 +54,7 @@ function requestsFor(lock: Lock): AbortController {
   return controller
 }
 
-/** How a lock was lost, and the signal that says so. */
+/** How a lock was lost, and the signal that aborts then. */
 class Loss {
   readonly error: LockLostError
   readonly #controller: AbortController | null
@@ -148,7 +148,7 @@ export class Lock implements AsyncDisposable {
     return this.#state === 'releasing' ? 'released' : this.#state
   }
 
-  /** Like `state`, by what is known without a look at the clock. */
+  /** Like `state`, without a look at the clock. */
   get isHeld(): boolean {
     return this.#state === 'held'
   }

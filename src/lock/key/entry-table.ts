@@ -69,7 +69,7 @@ export class EntryTable {
     if (length > LEAST_BUCKETS && this.#size * 8 < length) this.#resize(length / 4)
   }
 
-  /** In no order. */
+  /** All entries, in no order. */
   all(): KeyEntry[] {
     const all: KeyEntry[] = []
     for (const first of this.#buckets) {

@@ -27,7 +27,7 @@ export type Lesson =
 /** What an entry does about an answer, after it has moved. */
 export type Reaction =
   | 'notify'
-  /** Like `ring`, unless the wake-up was sent with the release. */
+  /** Like `notify`, unless the wake-up was sent with the release. */
   | 'notifyUnlessSent'
   | 'wait'
   | 'waitCrowded'

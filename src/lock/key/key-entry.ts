@@ -82,12 +82,12 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     return this.state === 'delayed' || super.isBusyFor(mode)
   }
 
-  /** Unused: no holder, no waiter, no session. */
+  /** Whether it is unused: no holder, no waiter, no session. */
   get isAtRest(): boolean {
     return this.#isAtRest
   }
 
-  /** As if new, for a caller that wants the key again. */
+  /** Makes it as new, for a caller that wants the key again. */
   reopen(label: LockKey): void {
     this.#isAtRest = false
     this.label = label
@@ -153,7 +153,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** Takes steps until nothing more can be done now. */
   advance(): void {
     while (this.#take(nextStep(this)));
-    // The next local holder has it already, or it is lost.
+    // The next local holder has the key already, or the lock is lost.
     if (this.turn === null || this.isHeld) this.gaveUp()
   }
 
@@ -226,7 +226,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.#stir('poll')
   }
 
-  /** No wake-up will come: the processes to which it yielded have gone, or have sent it already. */
+  /** No wake-up is expected any more: the processes to which it yielded have gone, or have sent it already. */
   #stir(wake: Wake): void {
     if (this.#isToHear) this.ownRemoteWait.wakeUp(wake, this.state === 'waiting')
   }
@@ -330,7 +330,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'rest':
       case 'forget':
       case 'handOff':
-        // Time has passed since the entry was to ask.
+        // Time has passed since the entry decided to ask.
         return this.touch()
     }
   }
@@ -343,7 +343,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   #leaveForLine(departure: Departure): void {
-    // Other keys have been assigned to this session since.
+    // Other keys have been assigned to this session meanwhile.
     if (!this.isAlone) return this.touch()
     this.mode = this.queue.first!.mode
     this.#leave(departure, 'enqueue', 'queued')
@@ -445,7 +445,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (this.#isShortOfTime) this.ownRemoteWait.wakeUp('woken', true)
   }
 
-  /** The server might never be asked for a caller without the time to yield. */
+  /** Whether the first caller has too little time to yield: otherwise the server might never be asked for it. */
   get #isShortOfTime(): boolean {
     const { first } = this.queue
     return first !== null && first.leftMs(this.now()) <= HURRIED_BELOW_MS
@@ -480,13 +480,13 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     }
   }
 
-  /** This process has the key: the lock-delay, or whatever else it waited for, is over. */
+  /** Called when this process gets the key: its wait for other processes is over. */
   #sleptUntil(now: number): void {
     if (this.remoteWait!.yieldedInVain) (this.#others ??= new Others()).cameNot(now)
     this.remoteWait!.end()
   }
 
-  /** By now the lease of any holder that was cut off is over. */
+  /** The lock-delay is over, and with it the lease of any holder that was cut off. */
   #delayOver(token: DrawnToken | null, stamp: number): void {
     this.host.agenda.run(() => {
       this.verify()
@@ -524,7 +524,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 }
 
-/** States in which the server has granted the key to this process, by its last answer. */
+/** States in which the server's last answer gave the key to this process. */
 const NEEDS_TURN: ReadonlySet<KeyState> = new Set([
   'delayed',
   'held',
@@ -542,5 +542,5 @@ function queueWaitEndOf(answer: Answer): QueueWaitEnd {
 /** A caller with less time than this does not wait for other processes. */
 const HURRIED_BELOW_MS = 50
 
-/** From then on a reader no longer yields to writers in other processes: a registered writer may never come. */
+/** After this time a reader no longer yields to writers in other processes: a registered writer may never come. */
 const LATE_MS = 10_000

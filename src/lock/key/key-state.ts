@@ -124,7 +124,7 @@ export type Step =
   | 'relinquish'
   | 'yield'
 
-/** Pure: the next step for a key. While an operation is under way it is always to rest. */
+/** Pure: the next step for a key. While an operation is under way, the step is always `rest`. */
 export function nextStep(facts: KeyFacts): Step {
   switch (facts.state) {
     case 'idle':
@@ -135,13 +135,13 @@ export function nextStep(facts: KeyFacts): Step {
       if (facts.wake === 'no') return 'rest'
       return facts.wake === 'woken' || (facts.isLate && facts.mode === 'shared') ? 'retry' : 'poll'
     case 'delayed':
-      // Kept although no caller here waits any more: no other process could have it earlier, and a delay that began again
-      // for each caller would never end.
+      // The key is kept although no caller here waits any more: no other process could have it earlier, and a delay that
+      // began again for each caller would never end.
       return facts.isClosing && facts.head === null ? 'relinquish' : 'rest'
     case 'held':
       return facts.mode === 'exclusive' ? nextExclusive(facts) : nextShared(facts)
     case 'notifying':
-      // The intent has to be removed first, and only one operation is under way at a time.
+      // The intent must be removed first, and only one operation is under way at a time.
       if (facts.isMarked) return 'rest'
       if (facts.isClosing && facts.head === null) return 'forget'
       if (facts.mayEnqueue) return 'enqueue'
@@ -186,7 +186,10 @@ function nextShared(facts: KeyFacts): Step {
   return head === 'exclusive' && !isMarked ? 'setIntent' : 'rest'
 }
 
-/** Readers here are waited for without the server; of readers elsewhere there is no wake-up, so it is tried now and then. */
+/**
+ * An upgrade waits for readers here without asking the server. Readers elsewhere send no wake-up, so it is tried now and
+ * then.
+ */
 function nextUpgrade({ holderCount, isContended, isHurried, isMarked, wake }: KeyFacts): Step {
   if (holderCount === 1 && (!isContended || isHurried || wake !== 'no')) return 'upgrade'
   return isMarked ? 'rest' : 'setIntent'

@@ -32,15 +32,15 @@ export interface KeyHost extends ContendedHost {
 export abstract class LocalKey extends Contended<KeyState, KeyHost> implements LockKeeper {
   readonly key: KeyCode
   declare readonly queue: Fifo<LockWaiter>
-  /** In no order: each lock knows its index. */
+  /** The local holders, in no order: each lock knows its index. */
   holders: Lock[] = NO_HOLDERS
   /** The mode in which the key is held or wanted. */
   mode: LockMode = 'exclusive'
   /** A writer in another process waits: no more readers may join. */
   isDraining = false
-  /** Set while the server has granted this key to us, by its last answer. */
+  /** The current cohort turn, while the server's last answer gives the key to this process. */
   protected turn: CohortTurn | null = null
-  /** Its release, or yield, is under way. */
+  /** The lock whose release, or yield, is under way. */
   protected givingUp: Lock | null = null
 
   constructor(key: KeyCode, label: LockKey, host: KeyHost) {
@@ -79,7 +79,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     return this.host.guard(transaction, guarded)
   }
 
-  /** Whether a caller that cannot wait need not even ask the server. */
+  /** Whether a caller that cannot wait can be refused without asking the server. */
   isBusyFor(mode: LockMode): boolean {
     if (this.queue.size > 0) return true
     return this.isHeld && (mode === 'exclusive' || this.mode === 'exclusive')
@@ -132,7 +132,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     this.host.acquired(lock, waiter, this.mode === 'exclusive' && offset > 0, now)
   }
 
-  /** The first waiter and, if it is a reader, all readers that follow it. */
+  /** Refuses the first waiter and, if it is a reader, all readers that follow it. */
   protected refuseHead(error: LockError): void {
     const head = this.queue.first
     for (const waiter of this.queue) {
@@ -154,7 +154,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     this.host.released(lock, now)
   }
 
-  /** A release is under way, and is completed. */
+  /** Completes a release that is under way. */
   protected gaveUp(now?: number): void {
     const lock = this.givingUp
     if (lock === null) return
@@ -162,7 +162,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
     this.confirm(lock, now)
   }
 
-  /** By all we know this process had the key, and the server says no: a foreign program has used the session. */
+  /** This process believed that it had the key, but the server denies it: a foreign program has used the session. */
   protected wasNotHeld(): void {
     const lock = this.givingUp
     this.givingUp = null

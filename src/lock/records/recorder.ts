@@ -5,7 +5,7 @@ import type { ConnectionPool } from '../../pool/connection-pool.js'
 
 const LOOK_EVERY_MS = 1000
 
-/** Less often when the last attempt has failed: nothing depends on it. */
+/** The pause after a failed attempt: nothing depends on the records. */
 const RETRY_MS = 60_000
 
 /** The connection comes from the pool, which the program needs, so the wait for one is too short to be noticed. */
@@ -21,12 +21,12 @@ export interface RecorderPorts<C extends object> {
 }
 
 export interface Records<C extends object> {
-  /** Without them, in a warning. */
+  /** What is missing without the records, for a warning. */
   readonly consequence: string
   /** Whether there is anything to write. Only then a connection is borrowed. */
   isDue(): boolean
   write(connection: C): Promise<void>
-  /** It is unknown how much has arrived. */
+  /** Called after a failure: it is unknown how much has arrived. */
   failed(): void
 }
 

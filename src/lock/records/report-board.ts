@@ -11,7 +11,7 @@ const TELL_AGAIN_MS = 3_600_000
 
 export interface ReportBoardPorts<C extends object> extends RecorderPorts<C> {
   readonly dialect: Dialect<C>
-  /** What there is to report of each session here. */
+  /** The reports about each session here. */
   reports(fromMs: number): readonly SessionReport[]
   /** Another program asks for a lock of this process. */
   requested(request: ReleaseRequest): void
@@ -78,7 +78,7 @@ export class ReportBoard<C extends object> {
     })
   }
 
-  /** The state of now: the report may have waited for a connection. */
+  /** Writes the current state, because the report may have waited for a connection. */
   async #writeTo(connection: C): Promise<void> {
     const now = this.#ports.clock.now()
     const news = this.#news(now)

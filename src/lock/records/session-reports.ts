@@ -58,7 +58,7 @@ export function sessionReports(parts: Reporting, fromMs: number): SessionReport[
   return [...drafts.values()].map(({ session, holds, waits }) => ({
     serverId: session.link.serverId,
     ...{ process, holds, waits },
-    // Without a limit the entries that are missing are released already, or about to be.
+    // Without a limit, entries that are missing have been released, or are about to be.
     completeFromMs: fromMs > 0 ? fromMs : null,
   }))
 }

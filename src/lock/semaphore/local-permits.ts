@@ -42,9 +42,9 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
   readonly mode: LockMode = 'exclusive'
   /** The permits that stay here, by their numbers. */
   protected readonly slots: Map<number, Slot> = new Map()
-  /** Of these, the permits without a holder. */
+  /** The permits here without a holder. */
   readonly #spare: Slot[] = []
-  /** Their release is under way. */
+  /** The permits whose release is under way. */
   #givingUp: readonly Slot[] = []
 
   constructor(semaphore: SemaphoreCode, label: LockKey, host: SemaphoreHost) {
@@ -85,7 +85,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     return this.#passable() !== null
   }
 
-  /** Whether a caller that cannot wait need not even ask the server. */
+  /** Whether a caller that cannot wait can be refused without asking the server. */
   get isBusy(): boolean {
     return this.queue.size > 0 || (this.isHeld && !this.mayHandOff)
   }
@@ -123,7 +123,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     }
   }
 
-  /** One spare permit goes to the first waiter. */
+  /** Gives one spare permit to the first waiter. */
   protected handOff(): void {
     const slot = this.#passable()
     const waiter = this.queue.first
@@ -142,14 +142,17 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     this.host.acquired(permit, waiter, offset > 0, now)
   }
 
-  /** The spare permits are being released. Returns their numbers. */
+  /** Begins the release of the spare permits. Returns their numbers. */
   protected giveUpSpare(): number[] {
     this.#givingUp = this.#spare.splice(0)
     for (const { number } of this.#givingUp) this.slots.delete(number)
     return this.#givingUp.map(({ number }) => number)
   }
 
-  /** They are released, except those that the server had not granted to us: a foreign program has used the session. */
+  /**
+   * The spare permits are released, except those that the server had not granted to us: a foreign program has used the
+   * session.
+   */
   protected gaveUp(missing: readonly number[]): void {
     const slots = this.#givingUp
     this.#givingUp = []
@@ -174,7 +177,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     this.keepPlaces()
   }
 
-  /** The first waiters, at most this many. */
+  /** Refuses the first waiters, at most this many. */
   protected refuse(error: LockError, count: number): void {
     let left = count
     for (const waiter of this.queue) {

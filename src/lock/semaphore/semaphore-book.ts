@@ -30,7 +30,7 @@ export class SemaphoreBook {
     return entry === undefined || entry.isAtRest ? null : entry
   }
 
-  /** For a semaphore that is not in use. */
+  /** Opens a semaphore that is not in use. */
   open(semaphore: SemaphoreCode, label: LockKey): SemaphoreEntry {
     const { id } = semaphore.key
     const kept = this.#entries.get(id)

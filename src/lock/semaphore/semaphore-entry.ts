@@ -44,12 +44,12 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     return this.queue.first === null || this.queue.first.waitPolicy === 'wait'
   }
 
-  /** Unused: no permit, no waiter, no session. */
+  /** Whether it is unused: no permit, no waiter, no session. */
   get isAtRest(): boolean {
     return this.#isAtRest
   }
 
-  /** For a caller that comes again. */
+  /** Makes it ready for a caller that comes again. */
   reopen(label: LockKey): void {
     this.#isAtRest = false
     this.label = label
@@ -57,13 +57,16 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.contended = false
   }
 
-  /** Only without permits here: a local holder may release one at any moment. */
+  /**
+   * Whether the first caller may use the server's queue. Only without permits here: a local holder may release one at any
+   * moment.
+   */
   get mayEnqueue(): boolean {
     if (this.state === 'waiting' ? !this.prefersServerQueue : !this.contended) return false
     return this.permitsHere === 0 && this.semaphore.permits <= MAX_LINES && this.canEnqueue
   }
 
-  /** Of several permits some may be free while processes queue for others. */
+  /** With several permits, some may be free while processes queue for others. */
   protected get aloneAfter(): number {
     return 3 * this.semaphore.permits
   }
@@ -80,7 +83,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     return false
   }
 
-  /** A semaphore has many holders. */
+  /** A semaphore has no single holder to ask for. */
   askForHolder(): null {
     return null
   }
@@ -197,7 +200,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     const step = nextSemaphoreStep(this)
     switch (step) {
       case 'enqueue':
-        // Other keys have been assigned to this session since.
+        // Other keys have been assigned to this session meanwhile.
         if (!this.isAlone) return this.touch()
         return this.#leaveToTake(departure, step)
       case 'take':
@@ -215,7 +218,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       case 'rest':
       case 'forget':
       case 'handOff':
-        // Time has passed since the entry was to ask.
+        // Time has passed since the entry decided to ask.
         return this.touch()
     }
   }
@@ -363,7 +366,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.#cancelGiveWay = null
   }
 
-  /** Its lock-table entries, besides the shape. */
+  /** Counts its lock-table entries, besides the shape. */
   #count(): void {
     const entries = this.permitsHere + this.#asked
     if (entries !== this.#counted) this.host.entriesChanged(entries - this.#counted)

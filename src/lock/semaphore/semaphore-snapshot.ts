@@ -4,21 +4,21 @@ import type { Semaphores } from './semaphores.js'
 
 /** A semaphore whose permits this process holds or waits for. */
 export interface SemaphoreSnapshot {
-  /** As text. */
+  /** The key, as text. */
   readonly key: string
   /** The number of permits, across all processes. */
   readonly permits: number
   readonly state: SemaphoreStateName
   /** The `id` of the session that has its permits. */
   readonly session: number | null
-  /** In this process. */
+  /** The holders in this process. */
   readonly holders: readonly {
     readonly number: number
     readonly heldMs: number
     readonly token: string | null
     readonly label: string | null
   }[]
-  /** In order. */
+  /** The waiters in this process, in order. */
   readonly waiters: readonly { readonly waitedMs: number; readonly label: string | null }[]
 }
 

@@ -28,7 +28,7 @@ export interface PermitOptions {
   readonly label?: string
 }
 
-/** The same for a single attempt. */
+/** The options of a single attempt. */
 export type TryPermitOptions = Omit<PermitOptions, 'timeoutMs'>
 
 /** What a semaphore needs from its pool. */

@@ -97,7 +97,7 @@ export class Departure {
     this.notifications.push(request)
   }
 
-  /** A statement of its own, sent and answered with the batch. */
+  /** Adds a separate statement, sent and answered with the batch. */
   askPermits(request: PermitRequest, operation: PermitOperation): void {
     this.permits.push({ request, operation })
     this.waitMs = operation.waitMs

@@ -20,8 +20,8 @@ const REST_MS = 10_000
 const ONLY_ONE_MS = 100
 
 /**
- * No answer comes during a wait, and before it there may be none for a third of the lease: it must not be over by then. Only
- * with leases below three seconds is a wait shorter for that.
+ * No answer comes during a wait, and before it there may be none for a third of the lease: the lease must not be over by
+ * then. Waits are shorter because of this only with leases below three seconds.
  */
 const OF_LEASE = 0.25
 
@@ -44,7 +44,7 @@ export class QueueSessions implements ServerQueue {
   readonly #host: QueueSessionsHost
   readonly #looks: Budget
   #restsUntil = 0
-  /** The latest such time of all sessions. */
+  /** The latest `asideUntil` of all sessions. */
   #asideUntil = 0
 
   constructor(host: QueueSessionsHost) {
@@ -76,7 +76,7 @@ export class QueueSessions implements ServerQueue {
   }
 
   wantAlone(): void {
-    // Where the server has no queue, another session would not help.
+    // If the server has no queue, another session would not help.
     const isOfUse = this.#host.all().some(({ link }) => link.longestWaitMs > 0)
     if (isOfUse && this.#host.mayOpen()) this.#host.open()
   }

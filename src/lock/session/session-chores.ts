@@ -13,7 +13,7 @@ export interface ChoresHost {
   readonly link: Pick<LockLink, 'noFencing' | 'attachDelayMs' | 'attachDelayEnded' | 'findTokens'>
   /** Whether the pool wants tokens at all. */
   readonly isFencing: boolean
-  /** According to the link now. */
+  /** Called when the link has got or lost its tokens. */
   tokensChanged(): void
   warn(message: string, error?: Error): void
 }

@@ -32,7 +32,7 @@ interface OpenerOptions {
   readonly max: number
 }
 
-/** Opens lock sessions: on a connection of its own, or over connections that are borrowed for each statement. */
+/** Opens lock sessions: each on its own connection, or over connections that are borrowed for each statement. */
 export class SessionOpener<C extends object> {
   readonly #pool: ConnectionPool<C>
   readonly #dialect: Dialect<C>
@@ -91,7 +91,7 @@ export class SessionOpener<C extends object> {
     }
   }
 
-  /** Like `#attach`, for a session without a connection of its own. */
+  /** Like `#attach`, for a session that borrows connections. */
   async #join(signal: AbortSignal): Promise<Session> {
     let session: Session | null = null
     const attempt = new AbortController()

@@ -44,7 +44,7 @@ export class SessionSignals {
     })
   }
 
-  /** Sent without waiting for further wake-ups. */
+  /** Sends these without waiting for further wake-ups. */
   notifyNow(requests: readonly NotifyRequest[]): void {
     // Local callers that want the key again wait for the answer, and none may wait forever.
     const late = (): Error => new ConnectionError('the server did not answer in time')
@@ -52,7 +52,7 @@ export class SessionSignals {
     inTime(this.#host.clock, this.#host.link.leaseMs, ringing, late).then(
       (wanted) => this.#notified(requests, (request) => wanted.has(request.key.id)),
       (error: unknown) => {
-        this.#host.warn('ringing failed', error as Error)
+        this.#host.warn('sending wake-ups failed', error as Error)
         this.#notified(requests, () => true)
       },
     )
@@ -68,7 +68,7 @@ export class SessionSignals {
   sendTicket(key: KeyCode): void {
     this.#host.link
       .sendTicket(key)
-      .catch((error: unknown) => this.#host.warn('announcing a turn failed', error as Error))
+      .catch((error: unknown) => this.#host.warn('announcing a ticket failed', error as Error))
   }
 
   /** Sends a message of the deadlock detector to the other waiting processes. */

@@ -136,7 +136,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return this.#clientCount
   }
 
-  /** It has no users and no batch: it can be checked in. */
+  /** Whether it has no users and no batch: then it can be checked in. */
   get isUnused(): boolean {
     return this.#state === 'idle' && this.#clientCount === 0
   }
@@ -204,7 +204,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     }
   }
 
-  /** Nothing more is sent. */
+  /** Whether nothing more is sent. */
   get isOver(): boolean {
     return this.#state === 'closing' || this.#state === 'closed'
   }
@@ -262,7 +262,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return waitMs > 0 ? this.link.enqueue(keys[0]!, waitMs) : this.link.run(keys)
   }
 
-  /** Sent at once, each in a statement of its own. */
+  /** Sends everything at once, each in a separate statement. */
   #sendAll({ keys, permits }: Departure): Promise<[BatchReply | null, PermitReply[]]> {
     const reply = keys.length === 0 ? null : this.link.run(keys)
     return Promise.all([reply, Promise.all(permits.map(({ operation }) => this.link.permits(operation)))])
@@ -313,7 +313,8 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   }
 
   /**
-   * The statement that was sent then is answered. False if the lease is over nevertheless: then only heartbeats renew it.
+   * Handles the answer to the statement that was sent at `sentAt`. False if the lease is over all the same: with some
+   * backends only heartbeats renew it.
    */
   #hasHeard(sentAt: Instant): boolean {
     if (this.#isRenewedByBeats) this.verify()
@@ -321,7 +322,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return !this.isOver
   }
 
-  /** In strict mode, on a server that may lack the hold records of other processes. */
+  /** Whether locks must wait: in strict mode, on a server that may lack the hold records of other processes. */
   get #isSettling(): boolean {
     return this.#chores.settledAt > 0 && this.#host.wants.strict
   }
@@ -354,7 +355,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
 
   #lostByFailure(requests: readonly (KeyRequest | PermitRequest)[], error: LockError, cause: Error): void {
     if (this.isOver) return
-    // As when the connection ends first: which of the two is heard first is a matter of the driver.
+    // The same as when the connection ends first: the driver decides which of the two is reported first.
     const mayAsk = isOutage(error)
     this.#host.agenda.run(() => {
       for (const request of requests) request.failed(error, mayAsk, false)

@@ -54,7 +54,7 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #dialect: Dialect<C>
   readonly #options: SessionsOptions
   readonly #host: SessionsHost
-  /** Null for a session without a connection of its own. */
+  /** Null for a session that borrows connections. */
   readonly #leases = new Map<Session, (C & Lease) | null>()
   /** The keys of `#leases`, walked at every lock: a walk over the map would cost more than all else there. */
   #sessions: readonly Session[] = []
@@ -65,7 +65,7 @@ export class Sessions<C extends object> implements SessionHost {
   readonly serverQueue: QueueSessions
   readonly #opener: SessionOpener<C>
   readonly #opening = new Set<AbortController>()
-  /** What may still use connections: attempts to open a session, and sessions that are retired or abandoned. */
+  /** Work that may still use connections: attempts to open a session, and sessions that are retired or abandoned. */
   readonly #unfinished = new Unfinished()
   #readiness: Deferred<void> | null = null
   #lastFailure: LockError | null = null
@@ -167,7 +167,7 @@ export class Sessions<C extends object> implements SessionHost {
     await this.#unfinished.ended()
   }
 
-  /** A session without a connection of its own does not end with one. */
+  /** A session that borrows connections does not end with a connection, so this ends it. */
   #abandon(link: LockLink): void {
     const parting = link.abandon?.()
     if (parting !== undefined) this.#unfinished.add(parting)
@@ -280,7 +280,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#serveWaitingEntries()
   }
 
-  /** Each asks again for all it needs: the first of them may have found the session lost. */
+  /** Each entry asks again for everything that it needs, because the first of them may have found the session lost. */
   #serveWaitingEntries(): void {
     this.agenda.run(() => {
       for (const entry of this.#waitingEntries.takeAll()) entry.proceed()
