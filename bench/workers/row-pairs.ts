@@ -86,7 +86,7 @@ async function byHand(): Promise<Side> {
     while (goesOn()) {
       const values = [newName(), randomUUID()]
       const { rowCount } = await pool.query(LOCK, values)
-      if (rowCount !== 1) throw new Error('a name that nobody has was refused')
+      if (rowCount !== 1) throw new Error('a name without a holder was refused')
       await pool.query(UNLOCK, values)
     }
   }
@@ -113,7 +113,7 @@ function throughRedis(enableAutoPipelining: boolean): Promise<Side> {
       const name = `lockpool-bench:${newName()}`
       const value = randomUUID()
       if ((await client.set(name, value, 'PX', EXPIRES_MS, 'NX')) === null)
-        throw new Error('a name that nobody has was refused')
+        throw new Error('a name without a holder was refused')
       await scripted.releaseLock(name, value)
     }
   }
