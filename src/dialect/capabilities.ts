@@ -8,7 +8,7 @@ export type Feature =
   | 'line'
   /** `LockLink.sendTicket` and `broadcast`: messages between processes. */
   | 'messages'
-  /** `LockLink.notify`: a wake-up is a call of its own. Without it, the release itself wakes the next waiter. */
+  /** `LockLink.notify`: a wake-up is a separate call. Without it, the release itself wakes the next waiter. */
   | 'notify'
   /** `LockLink.announce` and `tableUse`: there is one lock table that all locks of the server share. */
   | 'lock table'

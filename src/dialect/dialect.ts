@@ -57,7 +57,7 @@ export interface TableUse {
 }
 
 /**
- * One connection in use for locks. Every call is one statement of its own, answered in the order of the calls. A call
+ * One connection in use for locks. Every call is a separate statement, answered in the order of the calls. A call
  * that rejects has left the connection usable, unless `ended` was called.
  */
 export interface LockLink {
@@ -222,7 +222,7 @@ export interface NotificationHandlers {
 /** Provides a second connection while `use` runs, and checks it in afterwards, also after a failure. */
 export type BorrowSecond<C> = <T>(use: (connection: C) => Promise<T>) => Promise<T>
 
-/** Provides a connection for one statement to a session without a connection of its own. */
+/** Provides a connection for one statement to a session that borrows connections. */
 export interface Borrow<C> {
   /**
    * Checks the connection in when `use` ends, also after a failure. If `use` fails and `isBroken` returns true, the
@@ -270,9 +270,9 @@ export interface Dialect<C extends object> {
   ): Promise<LockLink>
 
   /**
-   * Like `attach`, for a database whose lock sessions have no connection of their own. If it exists, `attach` is not
-   * called. When the signal aborts, no statement is repeated, and everything that may have been written is removed
-   * before the promise rejects.
+   * Like `attach`, for a database whose lock sessions borrow connections. If it exists, `attach` is not called.
+   * When the signal aborts, no statement is repeated, and everything that may have been written is removed before the
+   * promise rejects.
    *
    * @throws {LockError} what is wrong with the server, or with the connection to it
    */

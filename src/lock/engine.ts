@@ -145,7 +145,7 @@ export class Engine<C extends object>
     this.#budget.close()
     this.#names?.close()
     this.#reports?.close()
-    // Sessions without a connection of their own need one to report that they are gone.
+    // Sessions that borrow connections need one to report that they are gone.
     if (this.#borrows) await this.sessions.close()
     const leftMs = Math.max(Math.ceil(graceMs - (this.clock.now() - since)), 0)
     await Promise.all([

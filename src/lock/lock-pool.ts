@@ -217,7 +217,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * The current leader for the key, for processes without a campaign of their own; null if there is none.
+   * The current leader for the key, for processes without a campaign; null if there is none.
    *
    * @throws {InvalidKeyError}
    * @throws as `connections.connect`

@@ -19,7 +19,7 @@ import { RowPermits } from './permits.js'
 import type { RowKey } from './row-key.js'
 import type { Waits } from './waits.js'
 
-/** One lock session with rows with leases. It has no connection of its own: each statement borrows one. */
+/** One lock session with rows with leases. Each statement borrows a connection. */
 export class RowLink implements LockLink {
   readonly serverId: number
   /**

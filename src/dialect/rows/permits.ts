@@ -10,7 +10,7 @@ import type { Waits } from './waits.js'
 
 type Done = Omit<PermitReply, 'otherPermits'>
 
-/** The permits of one member for semaphores. A slot is a row with an owner; the waiters have a row of their own. */
+/** The permits of one member for semaphores. A slot is a row with an owner; another row is for the waiters. */
 export class RowPermits {
   readonly #member: Member
   readonly #asker: RowAsker

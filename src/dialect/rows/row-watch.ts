@@ -77,7 +77,7 @@ export interface WatchPorts {
 
 /**
  * Notices when a waiter's turn has come, by polling the rows of its keys on a connection of the pool, and by
- * notifications if a connection has a server session of its own. The first waiter polls often, the others rarely.
+ * notifications if a connection keeps its server session. The first waiter polls often, the others rarely.
  */
 export class RowWatch implements ListeningConnection {
   readonly #looker: Looker

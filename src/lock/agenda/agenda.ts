@@ -45,7 +45,7 @@ export class Agenda {
     if (this.#effects.length > 0) this.#runEffects()
   }
 
-  /** The item's facts have changed. Outside an event, this is an event of its own. */
+  /** The item's facts have changed. Outside an event, this is a separate event. */
   touch(item: AgendaItem): void {
     if (item.nextItem === null) {
       item.nextItem = END
@@ -78,7 +78,7 @@ export class Agenda {
   }
 
   #runEffects(): void {
-    // An effect may start an event with effects of its own. They are appended.
+    // An effect may start an event that has further effects. They are appended.
     if (this.#isRunningEffects) return
     this.#isRunningEffects = true
     const effects = this.#effects

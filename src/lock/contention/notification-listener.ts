@@ -124,7 +124,7 @@ export class NotificationListener<C extends object> {
     const isRoom = this.#max > 1 && (this.#pool.idleCount > 0 || this.#pool.totalCount < this.#max)
     if (!isRoom || this.#pool.isClosed) return this.#tryAgain()
     this.#move('opening')
-    // The connection pool has listeners of its own.
+    // Deferred, because a checkout may call listeners of the connection pool.
     this.#host.agenda.defer(() => {
       this.#open().catch((error: unknown) => {
         if (this.#isClosed) return

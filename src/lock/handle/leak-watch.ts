@@ -51,7 +51,7 @@ export class LeakWatch {
     const outstanding = this.#held.get(lock)
     if (outstanding === undefined || !lock.isHeld) return
     this.#report('lock:forgotten', lock, outstanding.origin)
-    // A loss meanwhile has an event of its own.
+    // If the lock is lost meanwhile, another event reports it.
     lock.release().catch(() => undefined)
   }
 

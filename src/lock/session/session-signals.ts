@@ -21,7 +21,7 @@ export interface SignalsHost {
 }
 
 /**
- * What a session sends to other processes and asks about them, besides its batches: each in a statement of its own. None
+ * What a session sends to other processes and asks about them, besides its batches: each in a separate statement. None
  * of it decides who holds a lock: if it fails, nothing else has failed.
  */
 export class SessionSignals {

@@ -202,7 +202,7 @@ export class Sessions<C extends object> implements SessionHost {
     } else this.#idleSince.delete(session)
   }
 
-  /** The connection pool has listeners of its own, and the session may be used again before they are called. */
+  /** Deferred, because a check-in may call listeners of the connection pool. Meanwhile the session may be used again. */
   #retireIfIdle(session: Session): void {
     this.agenda.defer(() => {
       if (session.isUnused) this.#unfinished.add(this.#checkIn(session))

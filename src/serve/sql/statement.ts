@@ -174,7 +174,7 @@ export interface SetStatement extends Base {
   readonly kind: 'set'
   readonly scope: 'session' | 'local'
   /**
-   * Lower case: `lock_timeout`. The special forms have names of their own: `SET TIME ZONE` is `timezone`, `SET NAMES` is
+   * Lower case: `lock_timeout`. The special forms have these names: `SET TIME ZONE` is `timezone`, `SET NAMES` is
    * `client_encoding`, `SET SCHEMA` is `search_path`, `SET ROLE` is `role`, `SET SESSION AUTHORIZATION` is
    * `session_authorization`, `SET TRANSACTION ...` is `transaction`, `SET SESSION CHARACTERISTICS ...` is
    * `session_characteristics`, `SET CONSTRAINTS` is `constraints`.

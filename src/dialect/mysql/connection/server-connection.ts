@@ -10,7 +10,7 @@ import { STATUS } from './transaction-sql.js'
 /** A row of a statement of ours. The program's configuration decides whether large numbers are texts. */
 export type OwnRow = readonly (string | number | null)[]
 
-/** Settings of our own statements. They override the program's configuration of rows. */
+/** Settings of lockpool's own statements. They override the program's configuration of rows. */
 const OWN_WAY = {
   rowsAsArray: true,
   nestTables: false,

@@ -55,7 +55,7 @@ function serverOperation(
     case 'clearIntent':
       return assert(false, 'only readers do this') as never
     case 'enqueue':
-      return assert(false, 'it has a statement of its own') as never
+      return assert(false, 'it is sent as a separate statement') as never
   }
 }
 

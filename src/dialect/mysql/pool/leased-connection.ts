@@ -22,7 +22,7 @@ export class LeasedConnection implements MysqlConnection, Lease {
     this.#lease = lease
   }
 
-  /** @internal The connection below a checkout, for statements of our own. */
+  /** @internal The connection below a checkout, for lockpool's own statements. */
   static serverOf(connection: MysqlConnection): ServerConnection {
     return #server in connection ? connection.#server : (connection as ServerConnection)
   }

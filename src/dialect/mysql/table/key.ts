@@ -61,7 +61,7 @@ export function encodeRowKey(key: LockKey, namespace: string): RowKey {
   return hashed(`${namespace}\0${textOf(key)}`)
 }
 
-/** The slots are rows, and the waiters have a row of their own. @throws {InvalidKeyError} */
+/** The slots are rows, and another row is for the waiters. @throws {InvalidKeyError} */
 export function encodeRowSemaphore(key: LockKey, permits: number, namespace: string): RowSemaphore {
   const text = `${namespace}\0${textOf(key)}`
   const slots = roundDown(hashed(`${text}\0slots`))

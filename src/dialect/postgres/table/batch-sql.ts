@@ -82,7 +82,7 @@ const GIVES = is(
 
 /**
  * The same statement gives the lock to the first waiter if that is a writer that is not known to be dead. Then the
- * waiter needs no statement of its own, and no other process can be faster. If the first waiter is a reader, the lock is
+ * waiter sends no statement for it, and no other process can be faster. If the first waiter is a reader, the lock is
  * reserved for the readers, which come for it themselves.
  *
  * So a member may own a row before it knows it, even a row in which it has left only the intent of a writer. When it no

@@ -25,7 +25,7 @@ export function encodeTableKey(key: LockKey, namespace: string): PostgresKey {
   return code.isPair ? encodeKey(hashName(`pair\0${code.bits}`, KIND), '') : code
 }
 
-/** The slots are rows, and the waiters have a row of their own. @throws {InvalidKeyError} */
+/** The slots are rows, and another row is for the waiters. @throws {InvalidKeyError} */
 export function encodeTableSemaphore(key: LockKey, permits: number, namespace: string): PostgresSemaphore {
   const code: SemaphoreCode = encodeSemaphore(key, permits, namespace)
   const { bits } = code.key as PostgresKey

@@ -20,7 +20,7 @@ export interface ListeningPorts {
   readonly random: Random
 }
 
-/** The pool's connection `looker` polls the rows. It also listens if it has a server session of its own. */
+/** The pool's connection `looker` polls the rows. It also listens if it keeps its server session. */
 export async function listenForRows(
   looker: ServerConnection,
   listenConfig: pg.ClientConfig | null,
@@ -86,9 +86,7 @@ function open(config: pg.ClientConfig): Promise<ServerConnection> {
   return ServerConnection.open(config, AbortSignal.timeout(OPEN_TIMEOUT_MS))
 }
 
-/**
- * Whether the connection has a server session of its own, which keeps prepared statements and receives notifications.
- */
+/** Whether the connection keeps its server session, which keeps prepared statements and receives notifications. */
 async function leadsToOwnSession(connection: ServerConnection): Promise<boolean> {
   const { rows } = await connection.query<{ pid: number }>(HEARTBEAT)
   return rows[0]!.pid === connection.processID

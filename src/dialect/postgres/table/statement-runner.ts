@@ -21,15 +21,10 @@ const ERRORS: ErrorReader = {
   isBroken,
 }
 
-/**
- * Runs the statements of one member in PostgreSQL. They are prepared if the connection has a server session of its own.
- */
+/** Runs the statements of one member in PostgreSQL. They are prepared if the connection keeps its server session. */
 export class StatementRunner {
   readonly #runner: Runner<PostgresConnection>
-  /**
-   * Whether connections have server sessions of their own, which keep prepared statements. Known after the first
-   * statement.
-   */
+  /** Whether connections keep their server sessions, which keep prepared statements. Known after the first statement. */
   #isDirect = false
 
   constructor(borrow: Borrow<PostgresConnection>, patienceMs: number) {

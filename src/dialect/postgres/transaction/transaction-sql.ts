@@ -54,7 +54,7 @@ export const LOCK_IN_TRANSACTION = {
 
 /**
  * The same with a timeout, in one statement, for a connection about which nothing else is known. `$2` is the timeout.
- * `$1` is whether it applies in any case, or only if the session has none of its own. The setting is restored after the
+ * `$1` is whether it applies in any case, or only if the session has no timeout. The setting is restored after the
  * lock. If that fails, the transaction has failed, and the setting ends with it.
  */
 export const LOCK_IN_TIME: Readonly<
