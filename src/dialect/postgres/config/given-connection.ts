@@ -110,7 +110,7 @@ function foreignIn(given: object, settings: Readonly<Record<string, unknown>>): 
           .slice(0, 5)
           .map((name) => `"${name}"`)
           .join(', ')}`
-  return `has no setting of a connection that pg knows: ${found}`
+  return `has no setting that pg knows: ${found}`
 }
 
 /** Also accepts a URL of another realm, as in tests and frames. */
