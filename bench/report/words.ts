@@ -29,7 +29,7 @@ export function words({ entrants, crowds, holding, passing }: Findings, machine:
     '',
     section('Throughput by callers (locks a second)', 'throughput', 'callers', crowds.throughput, 0),
     section('Latency by callers (milliseconds, p99)', 'latency', 'callers', crowds.p99, 2),
-    `Half of the time (p50):\n\n${table(names, 'callers', crowds.p50, 2)}\n`,
+    `The same, p50:\n\n${table(names, 'callers', crowds.p50, 2)}\n`,
     section('Connections by locks held', 'connections', 'locks held', holding.connections, 0),
     section('One more lock, by locks held (milliseconds, p50)', 'one-more', 'locks held', holding.oneMore, 2),
     section(
@@ -39,7 +39,7 @@ export function words({ entrants, crowds, holding, passing }: Findings, machine:
       passing.p99,
       1,
     ),
-    'Each process holds the key for two milliseconds and wants it again at once. A process on Redis looks again after a pause, and mostly finds that the process which released the key has it again. A blocking `pg_advisory_lock` queues in the server and pins a connection per waiter: `pg.Pool` and `postgres` do that.\n',
+    'Each process holds the key for two milliseconds and wants it again at once. A process on Redis looks again after a pause, and mostly finds that the process which released the key has it again. In the rows of `pg.Pool` and `postgres` each waiter queues in the server with a blocking `pg_advisory_lock`, which occupies a connection.\n',
     section(
       'One key that all processes want: requests to the server per grant',
       'requests',

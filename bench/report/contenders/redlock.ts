@@ -7,7 +7,7 @@ const EXPIRES_MS = 15_000
 export const redlock: Entrant = {
   name: 'redlock',
   setUp:
-    'the package redlock on one Redis, as it is set up by default but for trying again without end, no tokens',
+    'the package redlock on one Redis, with its default settings except that it tries again without end, no tokens',
   needsRedis: true,
   mostHeld: Infinity,
   open({ redis: url }) {
