@@ -19,13 +19,13 @@ const refused = expect.stringMatching(/^0A000 /) as unknown
 const anything = expect.anything() as unknown
 
 const DIFFERENCES: Readonly<Record<string, Difference>> = {
-  'exclusive while the session has it shared': {
+  'an exclusive lock of a key that the session has in shared mode': {
     statements: ['SELECT pg_advisory_lock_shared(1)', 'SELECT pg_try_advisory_lock(1)'],
     server: [[true]],
     front: refused,
     isStrict: true,
   },
-  'unlock of the exclusive one, shared still held': {
+  'unlock of the exclusive lock while the session keeps the shared one': {
     statements: [
       'SELECT pg_advisory_lock(1), pg_advisory_lock_shared(1)',
       'SELECT pg_advisory_unlock(1)',
@@ -67,7 +67,7 @@ const DIFFERENCES: Readonly<Record<string, Difference>> = {
     server: [['3']],
     front: refused,
   },
-  'a key from a function of yours': {
+  'a key that one of your functions computes': {
     statements: ['SELECT pg_try_advisory_lock(my_key())'],
     server: [[true]],
     front: refused,
@@ -77,7 +77,7 @@ const DIFFERENCES: Readonly<Record<string, Difference>> = {
     server: expect.stringMatching(/^3D000 /),
     front: [['1']],
   },
-  "a pair that begins with a number of lockpool's own": {
+  'a key pair whose first number lockpool reserves': {
     statements: ['SELECT pg_try_advisory_lock(1818980457, 1)'],
     server: [[true]],
     front: expect.stringMatching(/^22023 /),
