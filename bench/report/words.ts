@@ -23,7 +23,7 @@ export function words({ entrants, crowds, holding, passing }: Findings, machine:
   ): string => `## ${title}\n\n![${title}](${picture}.svg)\n\n${table(names, x, points, digits)}\n`
   return [
     '# Benchmarks\n',
-    `Written by \`npm run bench:report\`, which measures all of these on one machine, in turn: ${machine}. ` +
+    `Written by \`npm run bench:report\`, which measures all of these on one machine, in turn: ${machine}, with \`max_locks_per_transaction = 1024\`. ` +
       'The absolute figures depend on the machine; compare them with each other. An empty cell means that this way cannot do it.\n',
     entrants.map(({ name, setUp }) => `- **${name}**: ${setUp}`).join('\n'),
     '',
