@@ -67,6 +67,7 @@ const BANNED_IN_TITLES: readonly RegExp[] = [
 /** Pages without banned phrases. Add a page when it is clean. */
 const CLEAN_PAGES: readonly string[] = [
   'ARCHITECTURE.md',
+  'CHANGELOG.md',
   'CONTRIBUTING.md',
   'README.md',
   'SECURITY.md',
@@ -106,6 +107,7 @@ const CLEAN_PAGES: readonly string[] = [
   'docs/decisions/0023-wait-for-the-key-itself.md',
   'docs/decisions/0022-a-front-that-locks.md',
   'docs/decisions/0024-what-the-package-holds.md',
+  'docs/decisions/0025-rows-in-innodb.md',
   'docs/guides/as-pg-pool.md',
   'docs/guides/dashboard.md',
   'docs/guides/fastify.md',
@@ -132,7 +134,6 @@ const CLEAN_PAGES: readonly string[] = [
   'docs/guides/poolers.md',
   'docs/guides/prisma.md',
   'docs/guides/production.md',
-  'docs/guides/serve.md',
   'docs/guides/telemetry.md',
   'docs/guides/testing.md',
   'docs/guides/tls.md',
