@@ -11,9 +11,13 @@ const LEASE_MS = 2000
 
 const strictPool = (): LockPool => world.pool({ strict: true, leaseMs: LEASE_MS })
 
-/** Ends the lock sessions of a pool. */
+/** Ends the lock sessions of a pool, and waits until the server has released their locks. */
 async function kill(locks: LockPool): Promise<void> {
-  await world.terminate(...locks.snapshot().sessions.map(({ serverId }) => serverId))
+  const pids = locks.snapshot().sessions.map(({ serverId }) => serverId)
+  await world.terminate(...pids)
+  const left = async (): Promise<number> =>
+    (await world.locks()).filter(({ pid }) => pids.includes(pid)).length
+  await expect.poll(left, { timeout: 10_000 }).toBe(0)
 }
 
 async function holdRecords(): Promise<{ key: string; holder: string; lease_ms: number }[]> {

@@ -167,19 +167,23 @@ test('a wake-up while an attempt is under way is not lost', async () => {
 test('a wake-up that no process needs at this moment changes nothing', async () => {
   const world = fakeWorld()
   const [a, b] = [world.pool(), world.pool()]
-  const lock = await a.acquire('orders')
-  const elsewhere = b.acquire('orders')
+  const [lock, other] = [await a.acquire('orders'), await b.acquire('other')]
+  // A process listens only while it waits, so each waits for a key of the other one.
+  const waiting = [b.acquire('orders'), a.acquire('other')]
   await world.clock.run(20)
-  // Every listening process gets a wake-up for the key, which is still held.
-  const owner = b.snapshot().sessions[0]!.serverId
+  expect([a.snapshot().listener, b.snapshot().listener]).toEqual(['listening', 'listening'])
+  let received = 0
   for (const connection of world.server.connections)
-    if (connection.serverId !== owner)
-      connection.hear((handlers) => handlers.onWakeUp('/orders', 'a stranger'))
+    connection.hear((handlers) => {
+      received++
+      handlers.onWakeUp('/orders', 'a stranger')
+    })
   await world.clock.run(100)
-  expect([lock.state, await stateOf(elsewhere)]).toEqual(['held', 'pending'])
-  await lock.release()
-  await world.clock.run(100)
-  await (await elsewhere).release()
+  expect(received, 'the holder and the waiter').toBe(2)
+  expect(lock.state).toBe('held')
+  for (const each of waiting) expect(await stateOf(each)).toBe('pending')
+  await Promise.all([lock.release(), other.release(), world.clock.run(100)])
+  for (const each of waiting) await (await each).release()
 })
 
 test('each wait begins with frequent looks, however long the one before it was', async () => {
