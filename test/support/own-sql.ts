@@ -3,6 +3,8 @@ import { pathToFileURL } from 'node:url'
 import { evaluationSql } from '../../src/serve/sql/evaluation-sql.js'
 import { filesOf, ROOT } from './repository.js'
 
+const ANY: readonly unknown[] = ['some', '', 'share', 'block']
+
 const EVALUATED = [
   { type: 'int8', text: '1' },
   { type: 'int4', text: '1' },
@@ -31,26 +33,12 @@ export async function ownStatements(): Promise<OwnStatement[]> {
   return found.flat()
 }
 
-const ANY: readonly unknown[] = ['some', '', 'share', 'block']
-
-/** The arguments of functions for which `ANY` does not fit. */
-const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
-  'sql/evaluation-sql evaluationSql': [
-    [
-      { type: 'int8', text: '1' },
-      { type: 'int4', text: '$1' },
-      { type: 'text', text: "'some'" },
-    ],
-  ],
-}
-
 function textsOf(name: string, value: unknown): OwnStatement[] {
   if (typeof value === 'string') return /\w/.test(value) ? [{ name, text: value }] : []
   // Only this function takes a list.
   if (value === evaluationSql) return textsOf(name, evaluationSql(EVALUATED))
   // The arguments are names of roles, schemas and the like. Their values do not matter.
-  if (typeof value === 'function')
-    return textsOf(name, (value as (...some: unknown[]) => unknown)(...(ARGUMENTS[name] ?? ANY)))
+  if (typeof value === 'function') return textsOf(name, (value as (...some: unknown[]) => unknown)(...ANY))
   if (typeof value !== 'object' || value === null) return []
   return Object.values(value).flatMap((each) => textsOf(name, each))
 }

@@ -15,7 +15,7 @@ export interface SqlName {
 
 /** Grammar words that may stand before a parenthesis. The function that `extract` calls is always the server's own. */
 const NO_FUNCTIONS = new Set(
-  `all and any array as by case check coalesce conflict distinct else exists extract filter from greatest in index
+  `all and any array as by case cast check coalesce conflict distinct else exists extract filter from greatest in index
   is join key lateral least limit materialized not nullif offset on only operator or over recursive returning row select
   set table then unique using values when where with`.split(/\s+/),
 )
@@ -145,17 +145,29 @@ class Reader {
     this.#add('relation', last)
   }
 
-  /** A type stands after `::`, before a string literal, and after the name of a column or variable in its declaration. */
+  /**
+   * A type stands after `::`, before a string literal, in CAST (... AS type), and after the name of a column or variable in
+   * its declaration.
+   */
   #isTypeAt(i: number): boolean {
     if (!this.#is(i, 'word')) return false
     if (this.#text(i - 1) === '::') return true
     if (this.#is(i + 1, 'string') && !this.#isKeyword(i)) return true
+    if (this.#text(i - 1) === 'as' && this.#isInCast(i)) return true
     const first = this.#text(0)
     if (first === 'declare') return i === 2
     if (first !== 'create') return false
     if (this.#text(1) === 'sequence') return this.#text(i - 1) === 'as'
     const isColumn = this.#tokens[i]!.depth === 1 && ['(', ','].includes(this.#text(i - 2))
     return isColumn && !['primary', 'check', 'unique', 'foreign', 'constraint'].includes(this.#text(i - 1))
+  }
+
+  /** Whether the innermost parenthesis around the token belongs to CAST. */
+  #isInCast(i: number): boolean {
+    const { depth } = this.#tokens[i]!
+    let j = i
+    while (j >= 0 && this.#tokens[j]!.depth >= depth) j--
+    return this.#text(j - 1) === 'cast'
   }
 
   #isKeyword(i: number): boolean {

@@ -4,8 +4,8 @@ export interface Way {
   /** SQL that prepares the database. It is not sent through the pool. */
   readonly made?: string
   readonly statements: readonly string[]
-  /** The leftovers that the pool must report, or null if nothing is left. */
-  readonly found: string | null
+  /** The leftovers that the pool must report. */
+  readonly found: string
 }
 
 /** The leftovers of most ways. */

@@ -123,6 +123,8 @@ test.each<readonly [sql: string, found: readonly string[]]>([
   ['SELECT a.*, count(*), * FROM s.a', ['function count']],
   ['SELECT 1::text, 2::int, 3::pg_catalog.text', ['type text']],
   ["SELECT regclass 'x', interval '1 day'", ['type regclass']],
+  ['SELECT CAST(f(a) AS text), CAST((SELECT b AS c) AS pg_catalog.text) AS d', ['function f', 'type text']],
+  ['SELECT CAST(a AS numeric(3)), CAST(b AS jsonb)', ['type jsonb']],
   ['SELECT a FROM t, u JOIN s.v ON true', ['relation t', 'relation u']],
   ['WITH t AS (SELECT) SELECT FROM t', []],
   ['SELECT a IN (1), b BETWEEN c AND d, e LIKE f', ['operator =', 'operator >=', 'operator ~~']],
