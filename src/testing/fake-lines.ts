@@ -37,6 +37,11 @@ export class FakeLines {
     table.isBehind = (keyId, mode) => this.#isBehind(keyId, mode)
   }
 
+  /** The number of sessions that wait. */
+  get waiting(): number {
+    return [...this.#lines.values()].reduce((sum, line) => sum + line.length, 0)
+  }
+
   wait(wait: FakeWait): void {
     const { key, mode } = wait
     if (!this.#isBehind(key.id, mode) && this.#mayTake(wait)) return wait.ended('free')

@@ -126,6 +126,11 @@ export class FakeServer {
     this.#keepsReports = options.keepsReports ?? false
   }
 
+  /** @internal The number of sessions that wait in the queue for any key. */
+  get queued(): number {
+    return this.#lines.waiting
+  }
+
   /** @internal For a pool: connects to this server. */
   readonly factory = {
     open: async (signal: AbortSignal): Promise<FakeConnection> => {

@@ -7,6 +7,7 @@ describeLockLink('the fake server', async () => {
     factory: server.factory,
     dialect: server.dialect,
     leftovers: async () => server.table.size,
+    queued: async () => server.queued,
     terminate: async (serverId) => server.end(server.connection(serverId)),
     close: async () => undefined,
   }

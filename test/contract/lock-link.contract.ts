@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Feature } from '../../src/dialect/capabilities.js'
 import type {
   Dialect,
@@ -20,6 +19,8 @@ export interface ContractWorld<C extends object> {
   readonly dialect: Dialect<C>
   /** The number of locks of any kind at the server, including internal locks. */
   leftovers(): Promise<number>
+  /** The number of sessions that wait in the server's queue for any key. Needed if the dialect has the feature `line`. */
+  queued?(): Promise<number>
   /** Whether the dialect reports `isQueuedFor`. Default: true. */
   readonly tellsWhoQueues?: boolean
   /** Ends a session at the server, as an administrator would. */
@@ -397,8 +398,9 @@ export function describeLockLink<C extends object>(
       const WAIT_MS = 500
       const enqueue = async (of: LockLink, mode = '', name: LockKey = 'orders'): Promise<string> =>
         (await of.enqueue(op(`enqueue${mode}`, name), WAIT_MS)).answers
-      /** Gives the server time to receive all messages sent so far, even while a session waits in the queue. */
-      const settled = (): Promise<void> => pause(30)
+      /** Resolves when this number of sessions waits in the server's queue. */
+      const queued = (count: number): Promise<void> =>
+        expect.poll(() => world.queued!(), { timeout: 10_000, interval: 5 }).toBe(count)
 
       test('a caller that finds it free gets it at once, with that answer', async () => {
         const [a, b] = [await link('a'), await link('b')]
@@ -422,7 +424,7 @@ export function describeLockLink<C extends object>(
             return tokens === undefined ? token : tokens[0]!
           })
           waits.push(waited)
-          await settled()
+          await queued(place + 1)
         }
         let before = 0n
         for (const [place, holder] of [a, ...line.slice(0, -1)].entries()) {
@@ -452,7 +454,7 @@ export function describeLockLink<C extends object>(
         const [a, b] = [await link('a'), await link('b')]
         await ask(a, 'try')
         const turn = enqueue(b)
-        await settled()
+        await queued(1)
 
         expect(await a.isWanted(key('orders'))).toBe(true)
         if (world.tellsWhoQueues !== false) expect(await a.isQueuedFor(key('orders'))).toBe(true)
@@ -476,11 +478,11 @@ export function describeLockLink<C extends object>(
         ]
         await ask(a, 'try')
         const readers = [enqueue(b, ' shared')]
-        await settled()
+        await queued(1)
         readers.push(enqueue(c, ' shared'))
-        await settled()
+        await queued(2)
         const writer = enqueue(d)
-        await settled()
+        await queued(3)
         await ask(a, 'release')
 
         expect(await Promise.all(readers)).toEqual(['g', 'g'])
@@ -498,7 +500,7 @@ export function describeLockLink<C extends object>(
         for (const mode of modes()) {
           await ask(a, 'try', [7, -8])
           const turn = enqueue(b, mode, [7, -8])
-          await settled()
+          await queued(1)
           await ask(a, 'release', [7, -8])
           expect(await turn).toBe('g')
           expect(await ask(a, 'try', [7, -8])).toBe('n')
@@ -510,9 +512,9 @@ export function describeLockLink<C extends object>(
         const [a, b, c] = [await link('a'), await link('b'), await link('c')]
         await ask(a, 'try')
         const gone = enqueue(b).catch(() => 'ended')
-        await settled()
+        await queued(1)
         const turn = enqueue(c)
-        await settled()
+        await queued(2)
         await world.terminate(b.serverId)
         expect(await gone).toBe('ended')
         await ask(a, 'release')
@@ -528,7 +530,7 @@ export function describeLockLink<C extends object>(
           enqueue(b).then((answer) => order.push(answer)),
           ask(b, 'try', 'other').then((answer) => order.push(`other ${answer}`)),
         ]
-        await settled()
+        await queued(1)
         expect(order).toEqual([])
         await ask(a, 'release')
         await Promise.all(both)
@@ -546,7 +548,7 @@ export function describeLockLink<C extends object>(
           })
         await permits(a, { atMost: 2 })
         const waiting = permits(b, { kind: 'enqueue', from: 1, waitMs: 5000 })
-        await settled()
+        await queued(1)
 
         const released = await permits(a, { kind: 'release', slots: [1], enters: false })
         expect(released).toMatchObject({ said: 'awaited', missing: [] })
@@ -574,7 +576,7 @@ export function describeLockLink<C extends object>(
           permits(a, { kind: 'release', slots, enters: false })
         await permits(a, { atMost: 5 })
         const waiting = permits(b, { kind: 'enqueue', from: 3, waitMs: 5000 })
-        await settled()
+        await queued(1)
 
         expect(await release([0, 1])).toMatchObject({ said: 'done', missing: [] })
         expect(await release([2, 3])).toMatchObject({ said: 'awaited', missing: [] })
@@ -588,7 +590,7 @@ export function describeLockLink<C extends object>(
         await permits(b, { atMost: 4, slots: [3], enters: false })
         await permits(c, { kind: 'wait' })
         const inLine = permits(a, { kind: 'enqueue', from: 3, waitMs: 5000 })
-        await settled()
+        await queued(1)
         const both = await permits(b, { kind: 'release', slots: [3], enters: false })
         expect(both).toMatchObject({ said: 'wanted', missing: [] })
         expect(await inLine).toMatchObject({ taken: [{ slot: 3 }] })

@@ -14,6 +14,12 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'named locks', () => {
       dialect: new MysqlDialect(config.database!),
       tellsWhoQueues: false,
       leftovers: async () => (await server.namedLocks()).length,
+      queued: async () => {
+        const [row] = await server.query<{ count: string }>(
+          `SELECT COUNT(*) AS count FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'`,
+        )
+        return Number(row!.count)
+      },
       terminate: (serverId) => server.kill(serverId),
       close: () => server[Symbol.asyncDispose](),
     }

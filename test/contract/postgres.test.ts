@@ -16,6 +16,13 @@ describeLockLink('PostgreSQL', async () => {
       )
       return Number(rows[0]!.count)
     },
+    queued: async () => {
+      const { rows } = await database.query<{ count: string }>(
+        `SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+         WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()`,
+      )
+      return Number(rows[0]!.count)
+    },
     terminate: async (serverId) => {
       await database.query('SELECT pg_terminate_backend($1)', [serverId])
     },
