@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { endWithParent } from '../test/support/end-with-parent.js'
 import { sharedNow, type Life, type Moment, type WorkerEvent } from './history.js'
 import { Proxy } from './proxy.js'
 
@@ -156,10 +157,7 @@ export class FrontProcess {
       ...(isStrict ? ['--strict'] : []),
     ]
     const child = spawn(process.execPath, [PROGRAM, ...args, ...times], { stdio: ['ignore', 'pipe', 'pipe'] })
-    // The front must not outlive this program, however that ends.
-    const orphaned = (): void => void child.kill('SIGKILL')
-    process.once('exit', orphaned)
-    child.once('exit', () => process.off('exit', orphaned))
+    endWithParent(child)
     this.#child = child
     this.#listening = this.#listen(child, life)
     void this.#hear(child, life)

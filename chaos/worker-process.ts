@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endWithParent } from '../test/support/end-with-parent.js'
 import { sharedNow, type Life, type Moment } from './history.js'
 import { readJournal } from './journal.js'
 import type { Orders } from './orders.js'
@@ -66,6 +67,8 @@ export class WorkerProcess {
     const life = { orders, endedAt: null as Moment | null, how: 'exited' as Life['how'] }
     this.#lives.push(life)
     const child = fork(new URL(this.#program.file, import.meta.url), [JSON.stringify(orders)])
+    // It stops by itself when its channel ends, but not while it is paused.
+    endWithParent(child)
     child.once('exit', (code) => {
       life.endedAt = sharedNow()
       if (code !== 0 && life.how === 'exited') life.how = 'crashed'

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import pg from 'pg'
+import { endWithParent } from '../test/support/end-with-parent.js'
 import {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
@@ -57,6 +58,7 @@ export async function startFront(server: Server, others: string): Promise<Target
   const child = spawn(process.execPath, ['dist/cli/main.js', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  endWithParent(child, folder)
   const exited = once(child, 'exit')
   const port = await Promise.race([portOf(child.stdout), exited.then(() => null)])
   if (port === null) throw new Error('lockpool serve has ended')

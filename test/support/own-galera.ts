@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { cpSync, existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createConnection, type RowDataPacket } from 'mysql2/promise'
 import { findFreePort as freePort } from '../../src/embedded/free-port.js'
+import { endWithParent } from './end-with-parent.js'
 import { noMariaDb } from './own-mariadb.js'
 
 const PROVIDER = ['/usr/lib/galera/libgalera_smm.so', '/usr/lib64/galera-4/libgalera_smm.so'].find(existsSync)
@@ -26,7 +27,10 @@ const ENV: NodeJS.ProcessEnv = {
 }
 const run = promisify(execFile)
 const START_TIMEOUT_MS = 120_000
-/** A node that runs as root copies its data through a daemon that gives up root's rights. So all files belong to `mysql`. */
+/**
+ * A new node gets its data through a daemon of rsync. If root starts that daemon, it writes as `nobody`. So nodes run as
+ * `mysql`, and all files belong to that user.
+ */
 const IS_ROOT = process.getuid?.() === 0
 const AS_USER = IS_ROOT ? ['--user=mysql'] : []
 
@@ -112,6 +116,7 @@ export class GaleraNode {
       { env: ENV, stdio: 'ignore' },
     )
     this.#process = child
+    endWithParent(child, dirname(this.#folder))
     const since = performance.now()
     for (;;) {
       if (child.exitCode !== null)

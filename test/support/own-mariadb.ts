@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise'
 import { findFreePort as freePort } from '../../src/embedded/free-port.js'
+import { endWithParent } from './end-with-parent.js'
 
 const ENV: NodeJS.ProcessEnv = {
   ...process.env,
@@ -104,6 +105,7 @@ export class OwnMariaDb implements AsyncDisposable {
     const all = ['--no-defaults', ...AS_ROOT, ...where, ...small, ...rest, ...plugin, ...settings]
     const child = spawn('mariadbd', all, { env: ENV, stdio: 'ignore' })
     this.#process = child
+    endWithParent(child, this.#folder)
     const since = performance.now()
     for (;;) {
       if (child.exitCode !== null) throw new Error(`mariadbd ended with ${child.exitCode}`)

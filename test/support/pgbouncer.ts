@@ -4,6 +4,7 @@ import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endWithParent } from './end-with-parent.js'
 
 /** PgBouncer refuses to run as root, and needs no special rights. */
 const NOBODY = 65_534
@@ -117,6 +118,7 @@ export class PgBouncer implements AsyncDisposable {
       env: pathWithSbin(),
     })
     this.#process = child
+    endWithParent(child, this.#folder)
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => (said = `${said}${String(chunk)}`.slice(-LOG_TAIL)))
     child.once('exit', (code, signal) => {
