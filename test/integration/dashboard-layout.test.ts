@@ -17,7 +17,7 @@ import { held, key, serverSession, serverState, wanted } from '../support/server
 const MINUTE = 60_000
 const CAUSES = 9
 
-/** A server state with at least as many findings and locks as any that was observed so far. */
+/** Nine idle sessions, each with 21 locks. A worker waits for one lock of each, which is a finding. */
 function badDay(): LockSnapshot {
   const holders = Array.from({ length: CAUSES }, (_, i) => 100 + i)
   return snapshotOf(

@@ -142,7 +142,10 @@ async function tryTransactions(a: LockPool, b: LockPool): Promise<void> {
   })
 }
 
-/** Uses a client that belongs to the program. There, lockpool may read only errors and the number of rows. */
+/**
+ * Uses a client that belongs to the program. Of its answers, lockpool may read only errors, the number of rows and the
+ * transaction status.
+ */
 async function tryOwnClient(locks: LockPool, config: object): Promise<void> {
   const client = new pg.Client({ connectionString: world.database.url, query_timeout: 60_000, ...config })
   await client.connect()
