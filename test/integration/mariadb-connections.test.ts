@@ -170,6 +170,64 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'connections to MariaDB', () =>
     })
 
     test.each([
+      'SELECT 1; COMMIT AND CHAIN; SELECT 2',
+      `SELECT ';'; START TRANSACTION`,
+      'COMMIT; SELECT 1 FROM nothing',
+      'ROLLBACK AND CHAIN; SELECT 1 FROM nothing',
+      'SELECT 1; BEGIN; SELECT 1 FROM nothing',
+    ])('a body that ends its transaction within a text, by %s, is refused what comes next', async (text) => {
+      const pool = world.pool({ connection: `${world.url}?multipleStatements=true` })
+      await pool.connections.query('CREATE OR REPLACE TABLE t5 (id INT PRIMARY KEY)')
+      let refused: unknown = null
+
+      const error = await rejection(
+        pool.transaction(async (tx) => {
+          await tx.query('INSERT INTO t5 VALUES (1)')
+          await tx.query(text).catch(() => undefined)
+          refused = await rejection(tx.query('INSERT INTO t5 VALUES (2)'))
+        }),
+      )
+
+      const failed = { code: 'TRANSACTION_FAILED', isUnknown: true }
+      expect([error, refused]).toMatchObject([failed, failed])
+    })
+
+    test('a text that fails before the end of the transaction, or contains no end, is not taken for an end', async () => {
+      const pool = world.pool({ connection: `${world.url}?multipleStatements=true` })
+      await pool.connections.query('CREATE OR REPLACE TABLE t5 (id INT PRIMARY KEY)')
+
+      await pool.transaction(async (tx) => {
+        await tx.query('SAVEPOINT a; INSERT INTO t5 VALUES (1); ROLLBACK TO a; INSERT INTO t5 VALUES (2)')
+        await rejection(tx.query(`INSERT INTO t5 VALUES (3); SELECT ';COMMIT;' FROM nothing; SELECT 1`))
+        await rejection(tx.query('SELECT 1 FROM nothing; COMMIT AND CHAIN'))
+        await tx.query('INSERT INTO t5 VALUES (4)')
+      })
+
+      const [rows] = await pool.connections.query<RowDataPacket[]>('SELECT id FROM t5 ORDER BY id')
+      expect(rows.map(({ id }) => id as number)).toEqual([2, 3, 4])
+    })
+
+    test('a body that has ended its transaction is not run again after a deadlock', async () => {
+      const pool = world.pool({ connection: `${world.url}?multipleStatements=true` })
+      await pool.connections.query('CREATE OR REPLACE TABLE t5 (id INT PRIMARY KEY)')
+      const failure = `SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213`
+      let runs = 0
+
+      const error = await rejection(
+        pool.transaction(
+          (tx) => {
+            runs++
+            return tx.query(`INSERT INTO t5 VALUES (1); COMMIT; START TRANSACTION; ${failure}`)
+          },
+          { retries: 3 },
+        ),
+      )
+
+      expect(error).toMatchObject({ errno: 1213 })
+      expect(runs).toBe(1)
+    })
+
+    test.each([
       ['SAVEPOINT a', 'ROLLBACK WORK TO SAVEPOINT a'],
       [`SELECT 0 AS serverStatus`, 'SELECT 1'],
       ['INSERT INTO t5 VALUES (1)', `INSERT INTO t5 VALUES (1)`],

@@ -278,6 +278,10 @@ test.each([
   'ROLLBACK; START TRANSACTION',
   'END; SELECT 1',
   'ROLLBACK; SELECT 1/0',
+  'COMMIT; BEGIN; SELECT 1/0',
+  'COMMIT AND CHAIN; SELECT 1/0',
+  'ROLLBACK; START TRANSACTION; SELECT 1/0',
+  'ROLLBACK AND CHAIN; SELECT 1/0',
   `PREPARE TRANSACTION 'own'`,
 ])('a body that ends its transaction itself (%s) learns that its locks have ended', async (text) => {
   const locks = world.pool()
@@ -297,6 +301,21 @@ test.each([
   await (await locks.acquire('orders', { timeoutMs: 30_000 })).release()
 })
 
+test('a body that has ended its transaction is not run again after a serialization failure', async () => {
+  const locks = world.pool()
+  await world.database.query('CREATE TABLE run (n int)')
+  const failure = `DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$`
+
+  const error = await rejection(
+    locks.transaction((tx) => tx.query(`INSERT INTO run VALUES (1); COMMIT; BEGIN; ${failure}`), {
+      retries: 3,
+    }),
+  )
+
+  expect(error).toMatchObject({ code: '40001' })
+  expect((await world.database.query('SELECT n FROM run')).rows, 'what was committed').toEqual([{ n: 1 }])
+})
+
 test('a body may set savepoints and roll back to them', async () => {
   const locks = world.pool()
   const held = await locks.transaction(async (tx) => {
@@ -305,6 +324,8 @@ test('a body may set savepoints and roll back to them', async () => {
     await tx.query('nonsense').catch(() => undefined)
     await tx.query('ROLLBACK TO SAVEPOINT own')
     await tx.query('ROLLBACK TO own; SELECT 1')
+    await tx.query('ROLLBACK TO own; SELECT 1/0').catch(() => undefined)
+    await tx.query('ROLLBACK TO own')
     await tx.query('RELEASE SAVEPOINT own; SELECT 1')
     return tx.tryLock('invoices')
   })

@@ -18,12 +18,16 @@ const OWN_WAY = {
   typeCast: (_field: unknown, next: () => unknown) => next(),
 } as const
 
+/** The bit in the flags of a connection that means that a text may have several statements. */
+const MULTI_STATEMENTS = 1 << 16
+
 /** The bit in the status of an answer that means that a transaction is open. */
 export const IN_TRANSACTION = 1
 
 /** Members of the driver that its types leave out. */
 type Internals = Connection & {
   readonly stream: Socket
+  readonly config: { readonly clientFlags: number }
   readonly _handshakePacket: { readonly serverVersion?: string } | null
 }
 
@@ -94,6 +98,11 @@ export class ServerConnection implements MysqlConnection {
   /** According to the version in the handshake. */
   get isMariaDb(): boolean {
     return /mariadb/i.test(this.#connection._handshakePacket?.serverVersion ?? '')
+  }
+
+  /** Whether the program has configured that a text may have several statements. */
+  get takesSeveralStatements(): boolean {
+    return (this.#connection.config.clientFlags & MULTI_STATEMENTS) !== 0
   }
 
   get hasEnded(): boolean {

@@ -5,20 +5,49 @@ interface Header {
   readonly serverStatus: number
 }
 
-const SPACE = String.raw`(?:\s|--[^\n]*\n|#[^\n]*\n|/\*[\s\S]*?\*/)*`
+const SPACE = String.raw`(?:\s|--[^\n]*(?:\n|$)|#[^\n]*(?:\n|$)|/\*[\s\S]*?\*/)*`
 
-/** After some of these statements another transaction is open at once, so the status does not show the end. */
+/**
+ * Statements that end the transaction. After some of them another transaction is open at once, so the status does not show
+ * the end. BEGIN with more words is a block of statements.
+ */
 const BEGINS_ANOTHER = new RegExp(
-  `^${SPACE}(?:commit\\b|rollback\\b(?![\\s\\S]*\\bto\\b)|start\\b${SPACE}transaction\\b|begin\\b(?!${SPACE}not\\b))`,
+  `^${SPACE}(?:commit\\b|rollback\\b(?![\\s\\S]*\\bto\\b)|start\\b${SPACE}transaction\\b|begin\\b${SPACE}(?:work\\b${SPACE})?$)`,
   'i',
 )
 
-/** Whether the statement has ended its transaction, according to the driver's result. */
+/** Parts of a text in which a semicolon separates no statements. */
+const STRING = String.raw`'(?:[^'\\]|\\[\s\S])*'|"(?:[^"\\]|\\[\s\S])*"|` + '`[^`]*`'
+const COMMENT = String.raw`--(?=\s|$)[^\n]*|#[^\n]*|/\*(?!M?!)[\s\S]*?\*/`
+const NOT_CODE = new RegExp(`(${STRING})|${COMMENT}`, 'g')
+
+/** Whether the statement, or one of several in a text, has ended the transaction, according to the driver's result. */
 export function endsTransaction(statement: unknown, result: unknown): boolean {
   if (headersOf(result).some(({ serverStatus }) => (serverStatus & IN_TRANSACTION) === 0)) return true
+  return statementsIn(statement).some((each) => BEGINS_ANOTHER.test(each))
+}
+
+/**
+ * Whether a text with several statements may have ended the transaction before one of them failed. The driver's error does
+ * not say which one, so each but the last may have succeeded.
+ */
+export function mayHaveEndedBeforeError(statement: unknown): boolean {
+  return statementsIn(statement)
+    .filter((each) => /\S/.test(each))
+    .slice(0, -1)
+    .some((each) => BEGINS_ANOTHER.test(each))
+}
+
+/** The statements of a text. A single statement is returned unchanged. */
+function statementsIn(statement: unknown): readonly string[] {
   const text =
     typeof statement === 'string' ? statement : (statement as { readonly sql?: unknown } | null)?.sql
-  return typeof text === 'string' && BEGINS_ANOTHER.test(text)
+  if (typeof text !== 'string') return []
+  if (!text.includes(';')) return [text]
+  const code = text.replaceAll(NOT_CODE, (_, string: string | undefined) =>
+    string === undefined ? ' ' : `''`,
+  )
+  return code.split(';')
 }
 
 /**

@@ -26,7 +26,8 @@ export interface TransactionOptions {
 
   /**
    * How often the body is run again after a deadlock (LOCK_DEADLOCK, or error 1213 of a statement), in a new
-   * transaction and after a short, growing delay. All other effects of the body must then bear repetition.
+   * transaction and after a short, growing delay. All other effects of the body must then bear repetition. A body that
+   * has ended its transaction itself is not run again.
    *
    * Default 0. From 0 to 100.
    */
@@ -51,7 +52,12 @@ export async function runTransaction<T>(
   options: TransactionOptions = {},
 ): Promise<T> {
   const { isolation, retries, signal } = checkTransaction(body, options, OPTIONS)
-  return withRetries(ports, { retries, signal }, isCollision, () => runOnce(ports, body, isolation, signal))
+  // What came before the end may be committed, so the body must not run again.
+  let isEnded = false
+  const ended = (): void => void (isEnded = true)
+  const mayRunAgain = (error: unknown): boolean => !isEnded && isCollision(error)
+  const once = (): Promise<T> => runOnce(ports, body, isolation, signal, ended)
+  return withRetries(ports, { retries, signal }, mayRunAgain, once)
 }
 
 async function runOnce<T>(
@@ -59,6 +65,7 @@ async function runOnce<T>(
   body: (tx: LockTransaction) => Promise<T>,
   isolation: IsolationLevel,
   signal: AbortSignal | undefined,
+  endedByBody: () => void,
 ): Promise<T> {
   const connection = await ports.pool.connect(signal === undefined ? {} : { signal })
   const unsubscribe = signal && onAbort(signal, () => connection.release(true))
@@ -76,6 +83,7 @@ async function runOnce<T>(
     return result
   } catch (error) {
     await tx.end()
+    if (tx.isEndedByBody) endedByBody()
     await server.say(ROLLBACK).then(
       () => connection.release(),
       (failure: Error) => connection.release(failure),

@@ -10,7 +10,7 @@ import type { LockKey } from '../../lock-key.js'
 import type { LockRowsOptions, LockTransaction, TransactionLockOptions } from './lock-transaction.js'
 import type { MysqlConnection } from '../connection/connection.js'
 import { DEADLOCK, errorNumber, LOCK_WAIT_TIMEOUT, NOT_AT_ONCE } from '../connection/server-errors.js'
-import { endsTransaction } from './end-of-transaction.js'
+import { endsTransaction, mayHaveEndedBeforeError } from './end-of-transaction.js'
 import { quoteTable, whereAll } from './quoting.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import {
@@ -52,7 +52,6 @@ export class MysqlTransaction implements LockTransaction {
   #last: Promise<unknown> = Promise.resolve()
   #isOver = false
   #rolledBack: unknown = null
-  /** Whether the body has sent COMMIT or ROLLBACK itself, or a statement that commits. */
   #isEndedByBody = false
 
   constructor(connection: MysqlConnection, server: ServerConnection, tools: TransactionTools) {
@@ -64,6 +63,11 @@ export class MysqlTransaction implements LockTransaction {
   /** The error with which the server itself has rolled back the transaction; null if it has not. */
   get rolledBack(): unknown {
     return this.#rolledBack
+  }
+
+  /** Whether the body has sent COMMIT or ROLLBACK itself, or a statement that commits. */
+  get isEndedByBody(): boolean {
+    return this.#isEndedByBody
   }
 
   /** The locks that were acquired through the transaction. */
@@ -179,17 +183,21 @@ export class MysqlTransaction implements LockTransaction {
         if (endsTransaction(statement, answer[0])) this.#isEndedByBody = true
         return answer
       } catch (error) {
-        await this.#afterError(error)
+        await this.#afterError(statement, error)
         throw error
       }
     })
   }
 
   /** An error does not show the state of the transaction: a statement that creates a table commits before it fails. */
-  async #afterError(failure: unknown): Promise<void> {
+  async #afterError(statement: unknown, failure: unknown): Promise<void> {
     const number = errorNumber(failure)
-    if (number === undefined || number === DEADLOCK || this.#server.hasEnded) return
-    if (await this.#server.isInTransaction().catch(() => true)) return
+    if (number === undefined || this.#server.hasEnded) return
+    if (this.#server.takesSeveralStatements && mayHaveEndedBeforeError(statement)) {
+      this.#isEndedByBody = true
+      return
+    }
+    if (number === DEADLOCK || (await this.#server.isInTransaction().catch(() => true))) return
     if (number === LOCK_WAIT_TIMEOUT) this.#rolledBack = failure
     else this.#isEndedByBody = true
   }

@@ -21,6 +21,8 @@ export interface ClientInternals {
       event: 'parameterStatus',
       listener: (report: { readonly parameterName: string; readonly parameterValue: string }) => void,
     ): void
+    on(event: 'commandComplete', listener: (message: { readonly text: string }) => void): void
+    off(event: 'commandComplete', listener: (message: { readonly text: string }) => void): void
   }
   readonly connectionParameters: { query_timeout: number }
 }
@@ -67,6 +69,26 @@ export function watchReports(client: pg.Client, names: readonly string[]): Reado
     if (names.includes(parameterName)) reported.set(parameterName, parameterValue)
   })
   return reported
+}
+
+/** The commands that the server has completed, up to now or to an error. */
+export interface CompletedCommands {
+  /** The first word of each tag, such as `INSERT` or `COMMIT`. */
+  readonly names: readonly string[]
+  /** Ends the record. */
+  stop(): void
+}
+
+/**
+ * Records the commands that the server completes from now on. For a text with several statements, the driver's error says
+ * nothing about the statements before the one that failed.
+ */
+export function watchCommands(client: pg.Client): CompletedCommands {
+  const names: string[] = []
+  const { connection } = internalsOf(client)
+  const completed = ({ text }: { readonly text: string }): void => void names.push(text.split(' ', 1)[0]!)
+  connection.on('commandComplete', completed)
+  return { names, stop: () => connection.off('commandComplete', completed) }
 }
 
 /** Returns null if no other connection to the same server can be opened. */

@@ -10,8 +10,10 @@ import {
   cancelTargetOf,
   connectClient,
   internalsOf,
+  watchCommands,
   watchReports,
   type ClientInternals,
+  type CompletedCommands,
 } from './driver-client.js'
 import { hostInWords } from './host.js'
 import { OwnParse, SteppedQuery, type Step, type TextRow } from './stepped-query.js'
@@ -146,6 +148,11 @@ export class ServerConnection implements PostgresConnection {
   get isInTransaction(): boolean {
     const status = this.#client.getTransactionStatus()
     return status === 'T' || status === 'E'
+  }
+
+  /** Records the commands that the server completes, until `stop`. */
+  watchCommands(): CompletedCommands {
+    return watchCommands(this.#client)
   }
 
   /** Whether this server can check for its client during a statement. */

@@ -29,6 +29,7 @@ export interface TransactionOptions {
   /**
    * How often the body is run again after a deadlock (LOCK_DEADLOCK, or 40P01 of a statement) or a serialization failure
    * (40001), in a new transaction and after a short, growing delay. All other effects of the body must then bear repetition.
+   * A body that has ended its transaction itself is not run again.
    *
    * Default 0. From 0 to 100.
    */
@@ -58,7 +59,12 @@ export async function runTransaction<T>(
   options: TransactionOptions = {},
 ): Promise<T> {
   const { isolation, retries, signal } = checkTransaction(body, options, OPTIONS)
-  return withRetries(ports, { retries, signal }, isCollision, () => runOnce(ports, body, isolation, signal))
+  // What came before the end may be committed, so the body must not run again.
+  let isEnded = false
+  const ended = (): void => void (isEnded = true)
+  const mayRunAgain = (error: unknown): boolean => !isEnded && isCollision(error)
+  const once = (): Promise<T> => runOnce(ports, body, isolation, signal, ended)
+  return withRetries(ports, { retries, signal }, mayRunAgain, once)
 }
 
 async function runOnce<T>(
@@ -66,6 +72,7 @@ async function runOnce<T>(
   body: (tx: LockTransaction) => Promise<T>,
   isolation: IsolationLevel,
   signal: AbortSignal | undefined,
+  endedByBody: () => void,
 ): Promise<T> {
   const connection = await ports.pool.connect(signal === undefined ? {} : { signal })
   const abort = (): void => connection.release(true)
@@ -84,8 +91,10 @@ async function runOnce<T>(
     return result
   } catch (error) {
     await tx.end()
-    if (tx.isEndedByBody) connection.release()
-    else await rollBack(connection, direct)
+    if (tx.isEndedByBody) {
+      endedByBody()
+      connection.release()
+    } else await rollBack(connection, direct)
     throw error
   } finally {
     tx.over()

@@ -94,17 +94,22 @@ export class PostgresTransaction implements LockTransaction {
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
   query<Row = Record<string, unknown>>(config: QueryConfig): Promise<QueryResult<Row>>
   query<Row>(textOrConfig: string | QueryConfig, values?: unknown[]): Promise<QueryResult<Row>> {
+    const text = textOf(textOrConfig)
     return this.#afterLast(async () => {
+      // A text with several statements may end the transaction before one of them fails.
+      const completed = text.includes(';') ? this.#direct.watchCommands() : null
       try {
         const result = await this.#connection.query<Row>(textOrConfig as string, values)
-        this.#lookForEnd(result, textOrConfig)
+        this.#lookForEnd(commandsOf(result), text)
         return result
       } catch (error) {
         // The driver rejects before the server has sent the state of the transaction, so an empty statement waits for
         // that.
         await this.#direct.query('').catch(() => undefined)
-        this.#lookForEnd(null, textOrConfig)
+        this.#lookForEnd(completed?.names ?? [], text)
         throw error
+      } finally {
+        completed?.stop()
       }
     })
   }
@@ -277,12 +282,10 @@ export class PostgresTransaction implements LockTransaction {
   }
 
   /**
-   * Detects the end of the transaction. A text with several statements has a list of results. A transaction that follows
-   * in the same text, or by AND CHAIN, is another one, without the locks.
+   * Detects the end of the transaction, by the commands that the server has completed. A transaction that follows in the
+   * same text, or by AND CHAIN, is another one, without the locks.
    */
-  #lookForEnd(result: unknown, statement: string | QueryConfig): void {
-    const commands = [result].flat().map((each) => (each as Partial<QueryResult> | null)?.command)
-    const text = typeof statement === 'string' ? statement : statement.text
+  #lookForEnd(commands: readonly unknown[], text: string): void {
     const isOver = !this.#direct.isInTransaction || isAnotherTransaction(commands, text)
     if (isOver) this.#isEndedByBody = true
   }
@@ -310,7 +313,18 @@ export class PostgresTransaction implements LockTransaction {
 
 const NOTHING = Promise.resolve()
 
-type Direct = Queryable & Pick<ServerConnection, 'isInTransaction'>
+type Direct = Queryable & Pick<ServerConnection, 'isInTransaction' | 'watchCommands'>
+
+/** A wrong argument has no text. The driver rejects it. */
+function textOf(statement: unknown): string {
+  const text = typeof statement === 'string' ? statement : (statement as Partial<QueryConfig> | null)?.text
+  return typeof text === 'string' ? text : ''
+}
+
+/** A text with several statements has a list of results. */
+function commandsOf(result: unknown): unknown[] {
+  return [result].flat().map((each) => (each as Partial<QueryResult> | null)?.command)
+}
 
 /** The results of the statements of one attempt. */
 type Flight<Row> = [

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { endsTransaction } from '../../../../../src/dialect/mysql/transaction/end-of-transaction.js'
+import {
+  endsTransaction,
+  mayHaveEndedBeforeError,
+} from '../../../../../src/dialect/mysql/transaction/end-of-transaction.js'
 
 /** Has the class name of the driver's result header, and its status flags. */
 class ResultSetHeader {
@@ -31,6 +34,11 @@ describe('the end of a transaction', () => {
     'START /* a */ TRANSACTION READ ONLY',
     'BEGIN',
     'begin work;',
+    'BEGIN -- at once',
+    'SELECT 1; COMMIT AND CHAIN; SELECT 2',
+    `SELECT ';' ; /* ; */ rollback and chain; SELECT "to"`,
+    'SELECT 1; # ;\n START TRANSACTION',
+    'SELECT 1 -- it is ours; his too\n; BEGIN; SELECT 2',
   ])('is in the words of a statement behind which another begins: %s', (sql) => {
     expect(endsTransaction(sql, OPEN)).toBe(true)
     expect(endsTransaction({ sql }, OPEN)).toBe(true)
@@ -40,6 +48,10 @@ describe('the end of a transaction', () => {
     'ROLLBACK TO SAVEPOINT a',
     'rollback work to a',
     'BEGIN NOT ATOMIC SELECT 1; END',
+    'BEGIN NOT ATOMIC SELECT 1; BEGIN SELECT 2; END; END',
+    `SELECT 'a;COMMIT;\\';COMMIT;'; SELECT "it's;COMMIT;"`,
+    'SELECT 1; -- COMMIT; BEGIN\n SELECT `a;COMMIT`; /* ;COMMIT; */ # ;COMMIT',
+    'SELECT 1; ROLLBACK TO a; SELECT 2',
     'START REPLICA',
     `INSERT INTO t VALUES ('COMMIT')`,
     '-- COMMIT\nSELECT 1',
@@ -57,5 +69,16 @@ describe('the end of a transaction', () => {
     ['no object', undefined],
   ])('is not in %s', (_, result) => {
     expect(endsTransaction('SELECT 1', result)).toBe(false)
+  })
+
+  test.each([
+    ['COMMIT AND CHAIN; SELECT nonsense', true],
+    ['SELECT nonsense; START TRANSACTION; SELECT 1;', true],
+    ['SELECT nonsense; COMMIT AND CHAIN;', false],
+    ['COMMIT AND CHAIN', false],
+    [`SELECT ';COMMIT;' FROM nonsense; SELECT 1`, false],
+  ])('%s, which fails, may have ended it before: %s', (sql, may) => {
+    expect(mayHaveEndedBeforeError(sql)).toBe(may)
+    expect(mayHaveEndedBeforeError({ sql })).toBe(may)
   })
 })
