@@ -5,9 +5,9 @@
  */
 import { transformSync } from 'esbuild'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { brotliCompressSync } from 'node:zlib'
 
 const root = new URL('..', import.meta.url)
-const target = new URL('dist/dashboard/page-modules.js', root)
 const names = readdirSync(new URL('src/dashboard/page/', root))
   .filter((name) => name.endsWith('.ts'))
   .map((name) => name.replace(/ts$/, 'js'))
@@ -16,16 +16,22 @@ const entries = names.map((name) => {
   const text = readFileSync(new URL(`.build/dashboard/page/${name}`, root), 'utf8')
   return [name, transformSync(text, { minify: true, charset: 'utf8', legalComments: 'none' }).code]
 })
-const literal = JSON.stringify(Object.fromEntries(entries), null, 2)
-writeFileSync(
-  target,
-  `const MODULES = new Map(Object.entries(${literal}))\n\nexport function pageModules() {\n  return MODULES\n}\n`,
-)
+writeModule('page-modules.js', 'pageModules', entries, 'new Map(unpack())')
 
-const style = new URL('dist/dashboard/page-style.js', root)
-const { PAGE_STYLE } = await import(style.href)
-const { code } = transformSync(PAGE_STYLE, { loader: 'css', minify: true, charset: 'utf8' })
-writeFileSync(style, `export const PAGE_STYLE = ${JSON.stringify(code)}\n`)
+const { pageStyle } = await import(new URL('dist/dashboard/page-style.js', root).href)
+const style = transformSync(pageStyle(), { loader: 'css', minify: true, charset: 'utf8' })
+writeModule('page-style.js', 'pageStyle', style.code, 'unpack()')
 
-// The source map of the file that `tsc` wrote there.
+/** A module with one function, which returns `value`. It holds the value compressed: a third of its size. */
+function writeModule(file, name, value, returned) {
+  const packed = brotliCompressSync(JSON.stringify(value)).toString('base64')
+  const lines = [
+    "import { brotliDecompressSync } from 'node:zlib'",
+    `const unpack = () => JSON.parse(brotliDecompressSync(Buffer.from('${packed}', 'base64')).toString())`,
+    `export const ${name} = () => ${returned}`,
+  ]
+  writeFileSync(new URL(`dist/dashboard/${file}`, root), `${lines.join('\n')}\n`)
+}
+
+// The source map of the file that `tsc` wrote.
 rmSync(new URL('dist/dashboard/page-modules.js.map', root), { force: true })

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { pageHtml } from './page-html.js'
 import { PAGE_ICON } from './page-icon.js'
 import { pageModules } from './page-modules.js'
-import { PAGE_STYLE } from './page-style.js'
+import { pageStyle } from './page-style.js'
 
 /** A file of the page, as it is sent. */
 export interface Asset {
@@ -28,7 +28,7 @@ function makeAssets(modules: ReadonlyMap<string, string>): Assets {
   const page = pageHtml([...modules.keys()].map((name) => `page/${name}`))
   return new Map([
     ['', asset('text/html; charset=utf-8', page)],
-    ['style.css', asset('text/css; charset=utf-8', PAGE_STYLE)],
+    ['style.css', asset('text/css; charset=utf-8', pageStyle())],
     ['icon.svg', asset('image/svg+xml', PAGE_ICON)],
     ...[...modules].map(([name, text]): [string, Asset] => [
       `page/${name}`,

@@ -1,5 +1,4 @@
-/** One style sheet for both schemes: it defines each color once for light and once for dark. */
-export const PAGE_STYLE = `:root {
+const STYLE = `:root {
   color-scheme: light dark;
   --ground: light-dark(#f5f6f9, #11141a);
   --surface: light-dark(#ffffff, #191d25);
@@ -188,3 +187,8 @@ dialog ul { margin: 6px 0 0 18px; list-style: disc; font-size: 13px; overflow-wr
 }
 @media (forced-colors: active) { .chip::before, .live::before { forced-color-adjust: none; } }
 `
+
+/** One style sheet for both color schemes: `light-dark()` gives each color twice. */
+export function pageStyle(): string {
+  return STYLE
+}
