@@ -112,7 +112,7 @@ export class PgBouncer implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const asNobody = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
-    const child = spawn('pgbouncer', ['-q', join(this.#folder, 'pgbouncer.ini')], {
+    const child = spawn('pgbouncer', [join(this.#folder, 'pgbouncer.ini')], {
       ...asNobody,
       stdio: ['ignore', 'ignore', 'pipe'],
       env: pathWithSbin(),
