@@ -7,7 +7,7 @@ import { DashboardSource, type EndTarget } from './dashboard/dashboard-source.js
 import { ErrorLog, writeError } from './dashboard/error-log.js'
 import { RequestHandler } from './dashboard/handler.js'
 import { watchPool, type WatchedPool } from './dashboard/watch-pool.js'
-import { endSession } from './dialect/postgres/inspect/careful-look.js'
+import { endSession } from './dialect/postgres/inspect/read-in-transaction.js'
 import type { SessionEnd } from './dialect/server-state.js'
 import type { LockPool } from './postgres-lock-pool.js'
 
@@ -25,7 +25,7 @@ export interface DashboardHandler {
 type MysqlPool = WatchedPool & Pick<LockPool, 'inspectAll'>
 
 /** How long the page waits for a connection of the program's own pool: about as long as a user would wait. */
-const PATIENCE_MS = 3000
+const ANSWER_LIMIT_MS = 3000
 
 /**
  * A dashboard of one pool and its server. From this call on it records what happens in the pool. The server is inspected
@@ -47,7 +47,7 @@ export function dashboardHandler(
     report,
     title: '',
     pool: locks,
-    look: () => locks.inspectAll({ timeoutMs: PATIENCE_MS }),
+    look: () => locks.inspectAll({ timeoutMs: ANSWER_LIMIT_MS }),
     end,
   })
   const stop = watchPool(locks, source.history)
@@ -65,7 +65,7 @@ function isPostgres(locks: LockPool | MysqlPool): locks is LockPool {
 
 function endSessionOf({ connections }: LockPool): (target: EndTarget) => Promise<SessionEnd> {
   return async ({ pid, startedAt }) => {
-    const connection = await connections.connect({ timeoutMs: PATIENCE_MS })
+    const connection = await connections.connect({ timeoutMs: ANSWER_LIMIT_MS })
     try {
       return await endSession(connection, pid, startedAt)
     } finally {

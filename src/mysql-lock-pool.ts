@@ -10,7 +10,7 @@ import { backendProblems, chooseBackend } from './dialect/mysql/choose-backend.j
 import { mysqlConfig, type MysqlConfig } from './dialect/mysql/config/connection-config.js'
 import type { MysqlConnection } from './dialect/mysql/connection/connection.js'
 import { namedLock } from './dialect/mysql/inspect/read-server-state.js'
-import { lookAtLocks, reportsOf } from './dialect/mysql/look-around.js'
+import { lookAtLocks, reportsOf } from './dialect/mysql/both-backends.js'
 import { MysqlFactory } from './dialect/mysql/pool/factory.js'
 import { LeasedConnection } from './dialect/mysql/pool/leased-connection.js'
 import { MysqlPool } from './dialect/mysql/pool/pool.js'
@@ -18,7 +18,7 @@ import type { LockTransaction } from './dialect/mysql/transaction/lock-transacti
 import {
   runTransaction,
   type TransactionOptions,
-  type TransactionPorts,
+  type TransactionHost,
 } from './dialect/mysql/transaction/run-transaction.js'
 import type { ServerLock } from './inspect/server-lock.js'
 import { snapshotOf, type LockSnapshot } from './inspect/snapshot.js'
@@ -105,7 +105,7 @@ export interface LockPoolOptions extends DialectLockPoolOptions {
  * costs no connection.
  */
 export class LockPool extends DialectLockPool<MysqlConnection> {
-  readonly #transactions: TransactionPorts
+  readonly #transactions: TransactionHost
   readonly #database: string | null
 
   /**

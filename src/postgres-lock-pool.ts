@@ -5,7 +5,7 @@ import { onAbort } from './base/on-abort.js'
 import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
 import { checkKey } from './dialect/check-key.js'
-import { lookCarefully } from './dialect/postgres/inspect/careful-look.js'
+import { readInTransaction } from './dialect/postgres/inspect/read-in-transaction.js'
 import { hookProblems, HOOKS, type ConnectionHooks } from './dialect/postgres/pool/connection-hooks.js'
 import {
   lockInOf,
@@ -34,7 +34,7 @@ import { namedRow } from './dialect/postgres/records/key-names.js'
 import {
   runTransaction,
   type TransactionOptions,
-  type TransactionPorts,
+  type TransactionHost,
 } from './dialect/postgres/transaction/run-transaction.js'
 import type { ServerLock } from './inspect/server-lock.js'
 import { snapshotOf, type LockSnapshot } from './inspect/snapshot.js'
@@ -87,7 +87,7 @@ function noTransactionLocks(): BackendMismatchError {
  * costs no connection.
  */
 export class LockPool extends DialectLockPool<PostgresConnection> {
-  readonly #transactions: TransactionPorts
+  readonly #transactions: TransactionHost
 
   /**
    * Opens no connection yet.
@@ -132,7 +132,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
       inWords: keyInWords,
       text: keyText,
       isHeldAround: (keyId, own) => this.isHeldAround(keyId, own),
-      runTransacting: (keys, body) => this.runTransacting(keys, body),
+      runInTransaction: (keys, body) => this.runInTransaction(keys, body),
     }
   }
 
@@ -164,7 +164,7 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
     const connection = await this.connections.connect(options)
     const unsubscribe = signal && onAbort(signal, () => connection.release(true))
     try {
-      const state = await lookCarefully(connection, { everything: false, names })
+      const state = await readInTransaction(connection, { everything: false, names })
       // Read after the server's state, so a report about a lock in that state concerns this hold or a later one.
       const own = this.reports().map((report) => [report.serverId, report] as const)
       return snapshotOf({ ...state, reports: new Map([...(state.reports ?? []), ...own]) })

@@ -24,7 +24,7 @@ export class Emitter<E extends EventMap<E>> {
   }
 
   /** Lets a hot path skip building an event without listeners. */
-  hears(name: keyof E): boolean {
+  hasListener(name: keyof E): boolean {
     return this.#listeners.has(name)
   }
 

@@ -13,14 +13,14 @@ class Acts extends Set<() => void> {
   }
 
   listen(): void {
-    guarded(() => this.#signal.addEventListener('abort', this.#tell))
+    guarded(() => this.#signal.addEventListener('abort', this.#callAll))
   }
 
   unlisten(): void {
-    guarded(() => this.#signal.removeEventListener('abort', this.#tell))
+    guarded(() => this.#signal.removeEventListener('abort', this.#callAll))
   }
 
-  readonly #tell = (): void => {
+  readonly #callAll = (): void => {
     waiting.delete(this.#signal)
     this.unlisten()
     for (const act of this) act()

@@ -5,7 +5,7 @@ import type { Queueable } from './fifo.js'
 import { onAbort } from './on-abort.js'
 
 /** The first flag; subclasses define others. */
-const LEFT = 1
+const GONE = 1
 
 /**
  * One caller in a queue. It leaves exactly once: served, refused, out of time, or aborted. After that it has no deadline and
@@ -19,9 +19,9 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   #resolve: (value: T) => void
   #reject: (reason: unknown) => void
   /** Stops listening to the signal. */
-  #forgetSignal: Cancel | null = null
+  #unsubscribe: Cancel | null = null
   /** Flags, one bit each. There may be very many waiters: a field for each flag would be a tenth of their memory. */
-  #marks = 0
+  #flags = 0
 
   /** `timeoutMs` may be `Infinity`. A signal that is aborted already must be refused before it becomes a waiter. */
   constructor(deadlines: Deadlines, timeoutMs: number, signal: AbortSignal | undefined, now: number) {
@@ -31,15 +31,15 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
     this.#resolve = resolve
     this.#reject = reject
     if (timeoutMs !== Infinity) deadlines.add(timeoutMs, this, now)
-    if (signal !== undefined) this.#heed(signal)
+    if (signal !== undefined) this.#followSignal(signal)
   }
 
-  get hasLeft(): boolean {
-    return this.has(LEFT)
+  get isGone(): boolean {
+    return this.has(GONE)
   }
 
   /** How much of its time remains, in milliseconds. */
-  leftMs(now: number): number {
+  remainingMs(now: number): number {
     return this.lane === null ? Infinity : this.dueAt - now
   }
 
@@ -60,7 +60,7 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
    * Takes the waiter out of the queue before there is a value for it; `fulfil` or `fail` must follow. For a value that
    * foreign code helps to make: while that code runs, no other code can serve, refuse or abort this waiter.
    */
-  claim(): boolean {
+  dequeue(): boolean {
     return this.#leave(undefined)
   }
 
@@ -82,29 +82,29 @@ export abstract class Waiter<T> extends Expiring implements Queueable {
   protected abstract outOfTime(deadlines: Deadlines): void
 
   /** Called once, before the caller gets its answer: with the value, or with undefined if the caller is refused or claimed. */
-  protected abstract left(value: T | undefined): void
+  protected abstract gone(value: T | undefined): void
 
-  protected has(mark: number): boolean {
-    return (this.#marks & mark) !== 0
+  protected has(flag: number): boolean {
+    return (this.#flags & flag) !== 0
   }
 
-  protected mark(mark: number, is = true): void {
-    if (is) this.#marks |= mark
-    else this.#marks &= ~mark
+  protected setFlag(flag: number, is = true): void {
+    if (is) this.#flags |= flag
+    else this.#flags &= ~flag
   }
 
   // A separate method, because V8 allocates the variables that a closure captures even if it never makes the closure.
-  #heed(signal: AbortSignal): void {
-    this.#forgetSignal = onAbort(signal, () => void this.refuse(signal.reason))
+  #followSignal(signal: AbortSignal): void {
+    this.#unsubscribe = onAbort(signal, () => void this.refuse(signal.reason))
   }
 
   #leave(value: T | undefined): boolean {
-    if (this.hasLeft) return false
-    this.mark(LEFT)
+    if (this.isGone) return false
+    this.setFlag(GONE)
     this.callOff()
-    this.#forgetSignal?.()
-    this.#forgetSignal = null
-    this.left(value)
+    this.#unsubscribe?.()
+    this.#unsubscribe = null
+    this.gone(value)
     return true
   }
 }

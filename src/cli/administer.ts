@@ -8,7 +8,7 @@ import { withServer, type ServerAddress } from './server.js'
 import type { Terminal } from './terminal.js'
 
 /** A one-time change of a database, on its own connection. */
-export interface Errand extends ServerAddress {
+export interface AdminOrder extends ServerAddress {
   /** Sent in one transaction. */
   readonly statements: readonly string[]
   /** Sent before `statements`, but not part of the script: it matters only if several processes do this at the same time. */
@@ -21,30 +21,30 @@ export interface Errand extends ServerAddress {
   readonly facts: Readonly<Record<string, unknown>>
 }
 
-export type ErrandFlags = Readonly<Record<'print' | 'json', Flag<true>>>
+export type AdminFlags = Readonly<Record<'print' | 'json', Flag<true>>>
 
-export const ERRAND_FLAGS: ErrandFlags = {
+export const ADMIN_FLAGS: AdminFlags = {
   print: toggle({ meaning: 'print the statements instead, without connecting' }),
   json: toggle({ meaning: 'print the result as one JSON object; with --print the statements' }),
 }
 
 export async function administer(
-  errand: Errand,
-  flags: FlagValues<ErrandFlags>,
+  errand: AdminOrder,
+  flags: FlagValues<AdminFlags>,
   terminal: Terminal,
 ): Promise<number> {
   const { statements, first, finish, done, facts } = errand
   const isJson = flags.json === true
-  const tell = (text: string, json: object): number => {
+  const print = (text: string, json: object): number => {
     terminal.out.write(isJson ? `${jsonLine({ version: 1, ...json })}\n` : text)
     return EXIT.ok
   }
-  if (flags.print === true) return tell(scriptOf(statements), { statements: statements.map(trimmed) })
+  if (flags.print === true) return print(scriptOf(statements), { statements: statements.map(trimmed) })
   return withServer(errand, terminal, async (connection) => {
     // The server runs one message as one transaction: all statements or none.
     await connection.query([OWN_NAMES, ...(first === undefined ? [] : [first]), ...statements].join(';'))
     await finish?.(connection)
-    return tell(`${done}\n`, facts)
+    return print(`${done}\n`, facts)
   })
 }
 

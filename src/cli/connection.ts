@@ -53,6 +53,6 @@ export function connectionSource(
 }
 
 /** The library's message about a missing address, with the names that users of the command line know. */
-export function withOurSources(message: string): string {
+export function withSourceNames(message: string): string {
   return message.replace('("connection", DATABASE_URL', '(--url, LOCKPOOL_URL, DATABASE_URL')
 }

@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '../base/clock.js'
 import { ConnectionError, InvalidOptionError } from '../base/errors.js'
 import { printable } from '../base/printable.js'
 import type { ServerConnection } from '../dialect/postgres/connection/server-connection.js'
-import { connectionSource, withOurSources } from './connection.js'
+import { connectionSource, withSourceNames } from './connection.js'
 import { EXIT, exitNameOf } from './exit-codes.js'
 import type { Terminal } from './terminal.js'
 
@@ -119,7 +119,7 @@ export async function explainFailure(error: unknown, { err }: Terminal): Promise
   // An error that came from another process has a code of the library, but no class.
   const known = exitNameOf(error) === 'internal' ? explain(error) : (error as Error)
   err.write(
-    `lockpool: ${isPlain ? '' : 'the database cannot be used: '}${printable(withOurSources(known.message))}\n`,
+    `lockpool: ${isPlain ? '' : 'the database cannot be used: '}${printable(withSourceNames(known.message))}\n`,
   )
   return EXIT[exitNameOf(known)]
 }

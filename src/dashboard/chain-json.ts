@@ -8,12 +8,12 @@ const MOST_CHAINS = 50
 
 /** The chains to draw. A chain that is too large is cut, and says how many sessions are missing. */
 export function chainsJson(chains: readonly Chain[]): ChainJson[] {
-  return chains.slice(0, MOST_CHAINS).map((chain) => chainJson(chain, { left: MOST_BLOCKED }))
+  return chains.slice(0, MOST_CHAINS).map((chain) => chainJson(chain, { remaining: MOST_BLOCKED }))
 }
 
-function chainJson({ session, wait, blocked }: Chain, room: { left: number }): ChainJson {
-  const drawn = blocked.slice(0, room.left)
-  room.left -= drawn.length
+function chainJson({ session, wait, blocked }: Chain, room: { remaining: number }): ChainJson {
+  const drawn = blocked.slice(0, room.remaining)
+  room.remaining -= drawn.length
   const leftOut = blocked.slice(drawn.length).reduce((sum, each) => sum + 1 + countBelow(each), 0)
   return {
     pid: session.pid,

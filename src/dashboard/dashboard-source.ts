@@ -18,7 +18,7 @@ export interface EndTarget {
 }
 
 /** The sources of a dashboard. */
-export interface DashboardPorts {
+export interface DashboardHost {
   readonly clock: Clock
   readonly title: string
   /** Inspects the server; null if the pool's server cannot be inspected. */
@@ -45,18 +45,18 @@ interface Look {
 /** Combines what the server reports and what this process knows into the state that a page shows. */
 export class DashboardSource {
   readonly history: History
-  readonly #ports: DashboardPorts
+  readonly #host: DashboardHost
   readonly #observations = new Observations()
   #look: Look | null = null
   #looking: Promise<Look> | null = null
 
-  constructor(ports: DashboardPorts) {
-    this.#ports = ports
-    this.history = new History(ports.clock)
+  constructor(host: DashboardHost) {
+    this.#host = host
+    this.history = new History(host.clock)
   }
 
   async state(): Promise<Omit<StateJson, 'mayEnd' | 'csrf'>> {
-    const { clock, title, pool } = this.#ports
+    const { clock, title, pool } = this.#host
     const { since, at: lookedAt, snapshot, unavailable } = await this.#freshLook()
     const own = pool === null ? null : pool.snapshot()
     const at = Math.round(clock.instant().wall)
@@ -100,19 +100,19 @@ export class DashboardSource {
     const shown = this.#look?.snapshot?.sessions ?? []
     if (!shown.some(({ pid, startedAt }) => pid === target.pid && startedAt === target.startedAt))
       return 'none'
-    const ended = (await this.#ports.end?.(target)) ?? 'none'
+    const ended = (await this.#host.end?.(target)) ?? 'none'
     // The next state must show the result. Sessions of the previous state can still be ended until then.
     if (this.#look !== null) this.#look = { ...this.#look, at: -Infinity }
     return ended
   }
 
   get canEnd(): boolean {
-    return this.#ports.end !== null
+    return this.#host.end !== null
   }
 
   /** One inspection for all requests at the same time, and for a while after. */
   async #freshLook(): Promise<Look> {
-    const now = this.#ports.clock.now()
+    const now = this.#host.clock.now()
     if (this.#look !== null && now - this.#look.at < LOOK_AGAIN_MS) return this.#look
     this.#looking ??= this.#lookNow().finally(() => {
       this.#looking = null
@@ -121,7 +121,7 @@ export class DashboardSource {
   }
 
   async #lookNow(): Promise<Look> {
-    const { look, clock, report } = this.#ports
+    const { look, clock, report } = this.#host
     const since = clock.now()
     const done = (snapshot: LockSnapshot | null, unavailable: string | null): Look => {
       this.#look = { since, at: clock.now(), snapshot, unavailable }

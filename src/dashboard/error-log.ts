@@ -8,12 +8,12 @@ const MOST_KINDS = 50
 
 /** Reports errors, but not the same one again and again. A listener that throws does no harm. */
 export class ErrorLog {
-  readonly #tell: (error: Error) => void
+  readonly #write: (error: Error) => void
   readonly #clock: Clock
   readonly #toldAt = new Map<string, number>()
 
-  constructor(tell: (error: Error) => void, clock: Clock) {
-    this.#tell = tell
+  constructor(write: (error: Error) => void, clock: Clock) {
+    this.#write = write
     this.#clock = clock
   }
 
@@ -26,7 +26,7 @@ export class ErrorLog {
     if (this.#toldAt.size >= MOST_KINDS) this.#toldAt.clear()
     this.#toldAt.set(kind, now)
     try {
-      this.#tell(error)
+      this.#write(error)
     } catch {
       // There is no other place to report it.
     }

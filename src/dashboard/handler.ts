@@ -8,7 +8,7 @@ import { acceptsGzip, jsonResponse, refuse, response } from './response.js'
 import type { EndedJson, StateJson } from './state-json.js'
 import type { Clock } from '../base/clock.js'
 
-export interface HandlerPorts {
+export interface HandlerHost {
   readonly source: DashboardSource
   readonly assets: () => Assets
   readonly clock: Clock
@@ -27,15 +27,15 @@ const WRONG_METHOD: Refusal = { status: 405, code: 'METHOD_REFUSED', message: 'n
 /** Answers requests for the page, its state, its metrics, and for the end of a session. */
 export class RequestHandler {
   readonly #path: string
-  readonly #ports: HandlerPorts
+  readonly #host: HandlerHost
   readonly #guard: RequestGuard
   readonly #mayEnd: boolean
 
-  constructor(options: Required<DashboardOptions>, ports: HandlerPorts) {
+  constructor(options: Required<DashboardOptions>, host: HandlerHost) {
     this.#path = options.path
-    this.#ports = ports
-    this.#guard = new RequestGuard(options, ports.clock, ports.report)
-    this.#mayEnd = options.ending && ports.source.canEnd
+    this.#host = host
+    this.#guard = new RequestGuard(options, host.clock, host.report)
+    this.#mayEnd = options.ending && host.source.canEnd
   }
 
   /** Never rejects. Errors are reported to the operator, not to the client. */
@@ -43,7 +43,7 @@ export class RequestHandler {
     try {
       return await this.#answer(request)
     } catch (error) {
-      this.#ports.report?.(error)
+      this.#host.report?.(error)
       return refuse(request, FAILED)
     }
   }
@@ -59,7 +59,7 @@ export class RequestHandler {
     const path = url.pathname.slice(this.#path.length + 1)
     if (path === 'api/end')
       return request.method === 'POST' ? this.#end(request, url) : refuse(request, WRONG_METHOD)
-    const found = this.#ports.assets().get(path)
+    const found = this.#host.assets().get(path)
     if (found === undefined && path !== 'api/state' && path !== 'metrics') return refuse(request, NOT_FOUND)
     if (!isReading) return refuse(request, WRONG_METHOD)
     if (path === 'metrics') return this.#metrics(request)
@@ -70,13 +70,13 @@ export class RequestHandler {
     const refusal = this.#guard.refusalOfReading(request)
     if (refusal !== null) return refuse(request, refusal)
     const headers = { 'content-type': METRICS_TYPE, 'cache-control': 'no-store' }
-    return response(200, metricsText(await this.#ports.source.state()), headers)
+    return response(200, metricsText(await this.#host.source.state()), headers)
   }
 
   async #state(request: Request): Promise<Response> {
     const refusal = this.#guard.refusalOfReading(request)
     if (refusal !== null) return refuse(request, refusal)
-    const state = await this.#ports.source.state()
+    const state = await this.#host.source.state()
     const value: StateJson = { ...state, mayEnd: this.#mayEnd, csrf: this.#guard.csrf }
     return jsonResponse(request, value)
   }
@@ -87,11 +87,11 @@ export class RequestHandler {
     const target = await readEnding(request)
     if ('error' in target) return jsonResponse(request, target, 400)
     try {
-      const end = await this.#ports.source.end(target)
+      const end = await this.#host.source.end(target)
       const answer: EndedJson = { ended: end !== 'none', isStillThere: end === 'there' }
       return await jsonResponse(request, answer, answer.ended ? 200 : 409)
     } catch (error) {
-      this.#ports.report?.(error)
+      this.#host.report?.(error)
       const problem = { error: { code: 'SERVER_REFUSED', message: (error as Error).message } }
       return jsonResponse(request, problem, 502)
     }

@@ -101,11 +101,11 @@ function poolSentences(pool: PoolSnapshot): SentenceJson[] {
       'The event lock:lost says why.',
     ],
   ]
-  const told = worries.filter((worry) => worry !== false)
+  const warnings = worries.filter((worry) => worry !== false)
   return [
     poolSentence(pool),
     ...primarySentences(pool),
-    ...told.map(([code, text, advice]) => sentence(code, 'warning', text, advice)),
+    ...warnings.map(([code, text, advice]) => sentence(code, 'warning', text, advice)),
   ]
 }
 

@@ -5,7 +5,7 @@ export type Feature =
   /** `upgrade` and `downgrade`: a holder changes between shared and exclusive, and holds the key all the time. */
   | 'conversion'
   /** `LockLink.enqueue`: a session waits in the server's own queue for a key. */
-  | 'line'
+  | 'server queue'
   /** `LockLink.sendTicket` and `broadcast`: messages between processes. */
   | 'messages'
   /** `LockLink.notify`: a wake-up is a separate call. Without it, the release itself wakes the next waiter. */
@@ -13,7 +13,7 @@ export type Feature =
   /** `LockLink.announce` and `tableUse`: there is one lock table that all locks of the server share. */
   | 'lock table'
   /** Hold records that outlive their holders. A database that frees locks only at the end of a lease needs none. */
-  | 'strict marks'
+  | 'hold records'
   /** A session that ends frees its locks at once. Without it they are free when the lease is over. */
   | 'ends with the connection'
 

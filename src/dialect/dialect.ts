@@ -89,7 +89,7 @@ export interface LockLink {
   /** Whether `writeReports` has a table for the times of acquisition. */
   readonly keepsReports: boolean
   /** Whether there is a table of requests for its locks, read by `takeReleaseRequests`. Default false. */
-  readonly hearsRequests?: boolean
+  readonly receivesRequests?: boolean
 
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>

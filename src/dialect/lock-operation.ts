@@ -24,7 +24,7 @@ import type { KeyCode, LockMode } from './lock-key.js'
  * - `leave`    remove the registration. If the key could have been taken at the end, another process may have released
  *              it, or not taken it, because of this registration: the answer says so, so that the others are notified.
  * - `release`  release it, and report whether another process may be registered.
- * - `relinquish`  like `release`, before the lock-delay of the grant is over: the next grant is delayed as well.
+ * - `releaseEarly`  like `release`, before the lock-delay of the grant is over: the next grant is delayed as well.
  * - `setIntent`  this session has the key in shared mode, and a local writer waits: keep readers in other processes
  *                from joining.
  * - `clearIntent`  undo that, so that those readers can be notified.
@@ -44,7 +44,7 @@ export type OperationKind =
   | 'downgrade'
   | 'leave'
   | 'release'
-  | 'relinquish'
+  | 'releaseEarly'
   | 'setIntent'
   | 'clearIntent'
   | 'yield'
@@ -60,7 +60,7 @@ export interface LockOperation {
  * its lock-delay is over leaves its record, which also covers older records; a reader has left those in place.
  */
 export function endsCleanly({ kind, mode }: LockOperation): boolean {
-  return kind === 'release' || kind === 'yield' || (kind === 'relinquish' && mode === 'shared')
+  return kind === 'release' || kind === 'yield' || (kind === 'releaseEarly' && mode === 'shared')
 }
 
 /** The server's answer to one operation: one character, so that the answers to a batch form one string. */
@@ -77,7 +77,7 @@ export const SAID = {
   /** `try`, `enqueue`, `retry`, `poll`, `join`, `upgrade`: not granted. `release`, `yield`, `downgrade`: it was not held. */
   no: 'n',
   /**
-   * `release`, `relinquish`: released, and no other session is registered. `yield`: released for sessions in the
+   * `release`, `releaseEarly`: released, and no other session is registered. `yield`: released for sessions in the
    * queue. `leave`: another session has it. `setIntent`: done, or not needed.
    */
   done: 'd',

@@ -44,7 +44,7 @@ export interface ReportRow {
 }
 
 /** The maximum number of holds, and of waits, in a report. If there are more, it has the oldest. */
-const MOST_TOLD = 500
+const MAX_ENTRIES = 500
 
 /**
  * Encodes a report as ASCII, because a database may have an encoding that lacks characters of a label. Times are
@@ -59,7 +59,7 @@ export function encodeReport(
   const waiting = [...waits].map(
     ([key, { waitedMs, label, callers }]) => [key, since(waitedMs), label, callers] as const,
   )
-  const isComplete = held.length <= MOST_TOLD
+  const isComplete = held.length <= MAX_ENTRIES
   return toAscii(
     JSON.stringify({
       process,
@@ -71,11 +71,11 @@ export function encodeReport(
 }
 
 function oldest<Row extends readonly [string, number, ...unknown[]]>(rows: Row[]): Row[] {
-  return rows.length <= MOST_TOLD ? rows : rows.toSorted((a, b) => a[1] - b[1]).slice(0, MOST_TOLD)
+  return rows.length <= MAX_ENTRIES ? rows : rows.toSorted((a, b) => a[1] - b[1]).slice(0, MAX_ENTRIES)
 }
 
 /** A report was true when it was sent. The server knows only when it arrived, so ages may be larger by this much. */
-const ON_THE_WAY_MS = 1000
+const TRANSMISSION_MS = 1000
 
 /**
  * Processes repeat their report every second. Locks of an older report may have ended, and others may have followed.
@@ -95,26 +95,26 @@ export function decodeReport(
   isSame: boolean,
 ): SessionReport | null {
   const isFresh = ageMs <= FRESH_MS
-  const told = parsed(text)
-  if (told === null || !(isFresh || isSame)) return null
-  const { process, completeFromMs } = told
+  const report = parsed(text)
+  if (report === null || !(isFresh || isSame)) return null
+  const { process, completeFromMs } = report
   const age = (since: number): number => Math.max(0, clockMs - since) + ageMs
   return {
     serverId,
     process: { host: process.host, id: process.id },
     holds: new Map(
-      isFresh ? told.holds.map(([key, since, label]) => [key, { heldMs: age(since), label }]) : [],
+      isFresh ? report.holds.map(([key, since, label]) => [key, { heldMs: age(since), label }]) : [],
     ),
     waits: new Map(
       isFresh
-        ? told.waits.map(([key, since, label, callers]) => [key, { waitedMs: age(since), label, callers }])
+        ? report.waits.map(([key, since, label, callers]) => [key, { waitedMs: age(since), label, callers }])
         : [],
     ),
-    completeFromMs: isFresh && completeFromMs !== null ? completeFromMs + ageMs + ON_THE_WAY_MS : null,
+    completeFromMs: isFresh && completeFromMs !== null ? completeFromMs + ageMs + TRANSMISSION_MS : null,
   }
 }
 
-interface Told {
+interface ParsedReport {
   readonly process: ProcessName
   readonly holds: readonly (readonly [key: string, since: number, label: string | null])[]
   readonly waits: readonly (readonly [key: string, since: number, label: string | null, callers: number])[]
@@ -125,12 +125,12 @@ interface Told {
  * Returns null for malformed text: only roles that may use lockpool here can write it, but they may use another
  * version.
  */
-function parsed(text: string): Told | null {
+function parsed(text: string): ParsedReport | null {
   try {
-    const told = JSON.parse(text) as Partial<Told> | null
-    const isNamed = typeof told?.process?.host === 'string' && typeof told.process.id === 'number'
-    const isWhole = isNamed && Array.isArray(told.holds) && Array.isArray(told.waits)
-    return isWhole ? (told as Told) : null
+    const report = JSON.parse(text) as Partial<ParsedReport> | null
+    const isNamed = typeof report?.process?.host === 'string' && typeof report.process.id === 'number'
+    const isWhole = isNamed && Array.isArray(report.holds) && Array.isArray(report.waits)
+    return isWhole ? (report as ParsedReport) : null
   } catch {
     return null
   }

@@ -79,7 +79,7 @@ export async function withRetries<T>(
 }
 
 /** Whether an error, or one of its causes, matches. */
-export function isSoOfCause(error: unknown, isSo: (error: object) => boolean): boolean {
+export function matchesWithCauses(error: unknown, isSo: (error: object) => boolean): boolean {
   let cause = error
   for (let depth = 0; depth < DEEPEST && typeof cause === 'object' && cause !== null; depth++) {
     if (isSo(cause)) return true

@@ -164,11 +164,11 @@ function addOutsideWaiters(
   return interests.filter(({ pid, hash, isWriter }) => {
     const wanted = (byHash.get(hash) ?? []).filter((each) => each.kind === 'semaphore' || !holds(each, pid))
     for (const { waiters, holders, keyId } of wanted) {
-      const told = keyId === null ? undefined : reports?.get(pid)?.waits.get(keyId)
+      const reported = keyId === null ? undefined : reports?.get(pid)?.waits.get(keyId)
       const blockedBy = [...new Set(holders.map(({ session }) => session.pid))]
       const mode = isWriter ? 'exclusive' : null
-      const waitedMs = told === undefined ? null : Math.round(told.waitedMs)
-      const label = told?.label ?? null
+      const waitedMs = reported === undefined ? null : Math.round(reported.waitedMs)
+      const label = reported?.label ?? null
       waiters.push({ session: sessionOf(pid), mode, waitedMs, label, isOutside: true, blockedBy })
     }
     return wanted.length === 0
@@ -180,10 +180,10 @@ function addCallersBehindTheirOwn({ keyId, holders, waiters }: Draft, reports: S
   if (keyId === null || reports === undefined) return
   const blockedBy = [...new Set(holders.map(({ session }) => session.pid))]
   for (const { session } of holders) {
-    const told = reports.get(session.pid)?.waits.get(keyId)
-    if (told === undefined || waiters.some((waiter) => waiter.session.pid === session.pid)) continue
-    const waitedMs = Math.round(told.waitedMs)
-    waiters.push({ session, mode: null, waitedMs, label: told.label, isOutside: true, blockedBy })
+    const reported = reports.get(session.pid)?.waits.get(keyId)
+    if (reported === undefined || waiters.some((waiter) => waiter.session.pid === session.pid)) continue
+    const waitedMs = Math.round(reported.waitedMs)
+    waiters.push({ session, mode: null, waitedMs, label: reported.label, isOutside: true, blockedBy })
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Arbiter } from './contention/arbiter.js'
 import type { Keys } from './keys.js'
-import type { Wanted } from './key/key-book.js'
+import type { Wanted } from './key/key-encoder.js'
 import type { Lock } from './handle/lock.js'
 import { LockGroup } from './handle/lock-group.js'
 import type { LockRequest, WaitPolicy } from './handle/lock-waiter.js'
@@ -35,7 +35,7 @@ export async function acquireAll(
       parts.map(({ lock }) => lock!),
     )
   } catch (error) {
-    await attempt.giveBack(() => true)
+    await attempt.release(() => true)
     throw error
   } finally {
     arbiter.groupLeft()
@@ -89,12 +89,12 @@ class Attempt {
 
   /** Releases the locks that come after it in the order, and waits for it. */
   async waitFor(refused: Part): Promise<void> {
-    await this.giveBack((id) => id > refused.code.id)
+    await this.release((id) => id > refused.code.id)
     refused.lock = await this.#acquire(refused, this.#requestNow('wait'))
   }
 
   /** Releases the selected locks. A lock that was lost meanwhile is gone as well. */
-  async giveBack(isMeant: (id: string) => boolean): Promise<void> {
+  async release(isMeant: (id: string) => boolean): Promise<void> {
     const meant: Lock[] = []
     for (const part of this.#parts) {
       if (part.lock === null || !isMeant(part.code.id)) continue
@@ -113,17 +113,17 @@ class Attempt {
     const failures: unknown[] = []
     await new Promise<void>((resolve) => {
       let open = parts.length
-      const settled = (): void => {
+      const finished = (): void => {
         if (--open === 0) resolve()
       }
       const failed = (error: unknown): void => {
         failures.push(error)
-        settled()
+        finished()
       }
       for (const part of parts) {
         this.#acquire(part, request).then((lock) => {
           part.lock = lock
-          settled()
+          finished()
         }, failed)
       }
     })

@@ -12,7 +12,7 @@ export function linkSettings(
 }
 
 /** Whether to write reports for people: with one connection in total, they would have to wait for locks. */
-export function isTold({ keyNames, max }: Required<LockPoolOptions>): boolean {
+export function recordsForPeople({ keyNames, max }: Required<LockPoolOptions>): boolean {
   return keyNames !== 'off' && max > 1
 }
 

@@ -14,8 +14,8 @@ import { ConnectionPool, type PoolPorts } from '../pool/connection-pool.js'
 import type { PoolOptions } from '../pool/pool-options.js'
 import { Agenda } from './agenda/agenda.js'
 import { Arbiter } from './contention/arbiter.js'
-import type { ArbiterHost } from './contention/arbiter-ports.js'
-import { isTold, linkSettings, poolOptions } from './engine-options.js'
+import type { ArbiterHost } from './contention/arbiter-host.js'
+import { recordsForPeople, linkSettings, poolOptions } from './engine-options.js'
 import { NotificationListener, type NotificationListenerHost } from './contention/notification-listener.js'
 import { Keys } from './keys.js'
 import { KeyNames, namesInUse } from './records/key-names.js'
@@ -23,14 +23,14 @@ import { OrderlyEmitter } from './agenda/orderly-emitter.js'
 import { LeakWatch } from './handle/leak-watch.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockPoolOptions } from './lock-pool-options.js'
-import type { ServerQueue } from './session/server-queue.js'
-import { untilAnswered } from './session/getting-ready.js'
+import type { ServerQueue } from './session/queue-sessions.js'
+import { retryUntilAnswered } from './session/retry-until-answered.js'
 import { watchPrimary, type PrimaryWatch } from './session/primary-watch.js'
 import { Semaphores } from './semaphore/semaphores.js'
 import { ReportBoard } from './records/report-board.js'
 import { requestedLocks } from './records/requested-locks.js'
 import { sessionReports } from './records/session-reports.js'
-import type { Client } from './session/departure.js'
+import type { Client } from './session/outgoing-batch.js'
 import type { Session, SessionState } from './session/session.js'
 import { Sessions, type SessionsHost } from './session/sessions.js'
 import type { SessionRequester } from './session/session-requester.js'
@@ -84,8 +84,8 @@ export class Engine<C extends object>
   #shortfall: string | null = null
   #noFencing: string | null = null
 
-  constructor(options: Required<LockPoolOptions>, parts: EnginePorts<C>) {
-    const { factory, dialect, clock, random, makePool = (...all) => new ConnectionPool(...all) } = parts
+  constructor(options: Required<LockPoolOptions>, ports: EnginePorts<C>) {
+    const { factory, dialect, clock, random, makePool = (...all) => new ConnectionPool(...all) } = ports
     const { max, maxWaiting, idleTimeoutMs, leakWarningMs } = options
     // Sessions leave one place to borrowers, and borrowers leave one to sessions.
     const spare = max > 1 ? 1 : 0
@@ -102,10 +102,10 @@ export class Engine<C extends object>
     const guard = dialect.guard.bind(dialect)
     const hashOf = dialect.hashOf ?? null
     const { agenda } = this
-    const ports = { agenda, clock, random, sender: this.#sender, process: this.process, guard, hashOf }
+    const parts = { agenda, clock, random, sender: this.#sender, process: this.process, guard, hashOf }
     this.leaks = leakWarningMs > 0 ? new LeakWatch(clock, leakWarningMs, this.events) : null
-    this.arbiter = new Arbiter(ports, maxWaiting, this.events, this)
-    this.keys = new Keys(ports, this.arbiter)
+    this.arbiter = new Arbiter(parts, maxWaiting, this.events, this)
+    this.keys = new Keys(parts, this.arbiter)
     this.semaphores = new Semaphores(this.arbiter)
     // A session sends heartbeats, which keeps the process alive.
     const sessionIdleMs = options.allowExitOnIdle ? Math.min(idleTimeoutMs, 1000) : idleTimeoutMs
@@ -114,8 +114,8 @@ export class Engine<C extends object>
     this.sessions = new Sessions(this.connections, dialect, sessionOptions, this)
     this.#budget = new TableBudget(options.maxHeldLocks, this.#sender, this)
     this.#namespace = options.namespace
-    this.#names = isTold(options) ? this.#keyNames(dialect) : null
-    this.#reports = isTold(options) ? this.#reportBoard(dialect) : null
+    this.#names = recordsForPeople(options) ? this.#keyNames(dialect) : null
+    this.#reports = recordsForPeople(options) ? this.#reportBoard(dialect) : null
     this.listener = new NotificationListener(this.connections, max, dialect, clock, this)
     this.primary = watchPrimary(this, options.otherCluster)
   }
@@ -127,7 +127,7 @@ export class Engine<C extends object>
       await orAbort(this.connections.ready(), signal)
       await orAbort(this.sessions.ready(), signal)
     }
-    await untilAnswered(attempt, this.connections, this.clock, signal)
+    await retryUntilAnswered(attempt, this.connections, this.clock, signal)
   }
 
   /** Refuses waiters, gives holders and borrowers `graceMs`, and ends what is left. */
@@ -135,11 +135,11 @@ export class Engine<C extends object>
     this.#closing.abort(new PoolClosedError())
     const since = this.clock.now()
     const enough = new AbortController()
-    const patience = sleep(this.clock, graceMs, enough.signal)
+    const timeLimit = sleep(this.clock, graceMs, enough.signal)
     this.arbiter.close()
     const closed = new PoolClosedError()
-    const settled = Promise.all([this.keys.close(closed), this.semaphores.close(closed)])
-    await Promise.race([settled, patience])
+    const shareChecked = Promise.all([this.keys.close(closed), this.semaphores.close(closed)])
+    await Promise.race([shareChecked, timeLimit])
     this.keys.detector.close()
     enough.abort()
     this.#budget.close()
@@ -147,11 +147,11 @@ export class Engine<C extends object>
     this.#reports?.close()
     // Sessions that borrow connections need one to report that they are gone.
     if (this.#borrows) await this.sessions.close()
-    const leftMs = Math.max(Math.ceil(graceMs - (this.clock.now() - since)), 0)
+    const remainingMs = Math.max(Math.ceil(graceMs - (this.clock.now() - since)), 0)
     await Promise.all([
       this.sessions.close(),
       this.listener.close(),
-      this.connections.close({ graceMs: leftMs }),
+      this.connections.close({ graceMs: remainingMs }),
     ])
   }
 
@@ -188,11 +188,11 @@ export class Engine<C extends object>
   }
 
   get asking(): number {
-    return this.arbiter.roomQueue.entries
+    return this.arbiter.lockTableWaiters.entries
   }
 
-  settled(): void {
-    this.arbiter.roomQueue.roomKnown()
+  shareChecked(): void {
+    this.arbiter.lockTableWaiters.roomKnown()
   }
 
   joined(link: LockLink): Promise<void> {
@@ -202,10 +202,10 @@ export class Engine<C extends object>
     return this.#budget.joined(link)
   }
 
-  left(link: LockLink): void {
-    this.#names?.left(link)
-    this.#reports?.left(link)
-    this.#budget.left(link)
+  detached(link: LockLink): void {
+    this.#names?.detached(link)
+    this.#reports?.detached(link)
+    this.#budget.detached(link)
   }
 
   /** The names of the keys that callers here hold or wait for, if they have names. */
@@ -260,7 +260,7 @@ export class Engine<C extends object>
   }
 
   moved(session: Session, from: SessionState): void {
-    if (!this.events.hears('session:moved')) return
+    if (!this.events.hasListener('session:moved')) return
     this.events.emit('session:moved', { session: session.id, from, to: session.state })
   }
 
@@ -287,7 +287,7 @@ export class Engine<C extends object>
   }
 
   messageReceived(message: string, sender: string): void {
-    if (sender !== this.#sender) this.keys.detector.told(message)
+    if (sender !== this.#sender) this.keys.detector.received(message)
   }
 
   listening(): void {

@@ -6,7 +6,7 @@ import { keyInWords, keyText } from '../dialect/key-words.js'
 import type { KeyCode, LockKey, LockMode } from '../dialect/lock-key.js'
 import type { Queryable } from '../dialect/queryable.js'
 import type { Arbiter } from './contention/arbiter.js'
-import type { ArbiterPorts } from './contention/arbiter-ports.js'
+import type { ArbiterParts } from './contention/arbiter-host.js'
 import { Registry } from './contention/registry.js'
 import { DeadlockDetector, type DetectorHost } from './deadlock/deadlock-detector.js'
 import type { KeysOfTransaction } from './handle/frame.js'
@@ -14,7 +14,7 @@ import { isHeldAround } from './handle/holding-context.js'
 import { ConversionWaiter } from './handle/conversion-waiter.js'
 import type { Lock } from './handle/lock.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from './handle/lock-waiter.js'
-import { EntryBook } from './key/entry-book.js'
+import { EntryCache } from './key/entry-cache.js'
 import type { KeyEntry } from './key/key-entry.js'
 import type { KeyHost } from './key/local-key.js'
 
@@ -22,13 +22,13 @@ import type { KeyHost } from './key/local-key.js'
 export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
   readonly guard: (transaction: Queryable, guarded: Guarded) => Promise<void>
   readonly detector: DeadlockDetector
-  readonly #entries: EntryBook
+  readonly #entries: EntryCache
 
-  constructor(ports: ArbiterPorts, arbiter: Arbiter) {
+  constructor(parts: ArbiterParts, arbiter: Arbiter) {
     super(arbiter)
-    this.guard = ports.guard
-    this.#entries = new EntryBook(this, ports.hashOf)
-    this.detector = new DeadlockDetector(ports, this)
+    this.guard = parts.guard
+    this.#entries = new EntryCache(this, parts.hashOf)
+    this.detector = new DeadlockDetector(parts, this)
   }
 
   get entries(): Iterable<KeyEntry> {
@@ -59,7 +59,7 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
     const waiter = new LockWaiter(entry, again, arbiter.arrive(isPart), arbiter.deadlines)
     if (isPart) waiter.isPart = true
     if (again.waitPolicy === 'wait' && request.frame !== null) this.detector.began(waiter, request.frame)
-    if (waiter.hasLeft) return waiter.promise
+    if (waiter.isGone) return waiter.promise
     if (isBusy) arbiter.announce(waiter)
     if (isBusy && again.waitPolicy !== 'wait' && again.waitPolicy !== 'again') waiter.notGranted()
     else entry.touch()
@@ -81,7 +81,7 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
     if (isUpgrade && arbiter.refusal !== null) return Promise.reject(arbiter.refusal)
     const waiter = new ConversionWaiter(entry, request, arbiter.arrive(), arbiter.deadlines, held)
     if (request.waitPolicy === 'wait' && request.frame !== null) this.detector.began(waiter, request.frame)
-    if (waiter.hasLeft) return waiter.promise
+    if (waiter.isGone) return waiter.promise
     const isBusy = isUpgrade && entry.holderCount > 1
     if (isBusy) arbiter.announce(waiter)
     if (isBusy && request.waitPolicy !== 'wait') waiter.notGranted()
@@ -102,7 +102,7 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
     return this.#entries.isBusy(code, mode)
   }
 
-  forget(entry: KeyEntry): void {
+  evict(entry: KeyEntry): void {
     this.#entries.rested(entry)
     this.leftBy(entry)
   }
@@ -123,15 +123,15 @@ export class Keys extends Registry<KeyEntry> implements KeyHost, DetectorHost {
     this.arbiter.counters.deadlocks++
   }
 
-  delayed(entry: KeyEntry, delayMs: number): void {
+  lockDelayBegan(entry: KeyEntry, lockDelayMs: number): void {
     const { first } = entry.queue
     if (first !== null) this.arbiter.announce(first)
-    this.arbiter.delayed(keyText(entry.label), entry.mode, delayMs)
+    this.arbiter.lockDelayBegan(keyText(entry.label), entry.mode, lockDelayMs)
   }
 
-  override left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
+  override gone(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
     if (waiter.isFramed) this.detector.ended(waiter)
-    super.left(waiter, isGranted)
+    super.gone(waiter, isGranted)
   }
 
   /** The others wait for the same answer, and were announced when they came. */

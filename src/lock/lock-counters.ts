@@ -13,6 +13,6 @@ export interface LockCounters {
   deadlocks: number
 }
 
-export function noneYet(): LockCounters {
+export function zeroCounters(): LockCounters {
   return { acquired: 0, released: 0, lost: 0, handedOff: 0, refused: 0, timeouts: 0, deadlocks: 0 }
 }

@@ -28,8 +28,8 @@ import { Campaigns } from './campaign/campaigns.js'
 import { graceOf, type CloseOptions } from '../pool/close-options.js'
 import { Engine, type MakePool } from './engine.js'
 import type { KeysOfTransaction } from './handle/frame.js'
-import { runHolding, runTransacting } from './handle/holding-context.js'
-import { KeyBook } from './key/key-book.js'
+import { runHolding, runInTransaction } from './handle/holding-context.js'
+import { KeyEncoder } from './key/key-encoder.js'
 import type { Lock } from './handle/lock.js'
 import type { LockEvents } from './lock-events.js'
 import type { LockGroup } from './handle/lock-group.js'
@@ -54,7 +54,7 @@ export interface LockPoolPorts<C extends object> {
 export class LockPool<C extends object> implements AsyncDisposable {
   readonly #options: Required<LockPoolOptions>
   readonly #engine: Engine<C>
-  readonly #keys: KeyBook
+  readonly #keys: KeyEncoder
   readonly #requests: Requests
   readonly #dialect: Pick<Dialect<C>, 'encodeSemaphore'>
   readonly #campaigns: Campaigns<C>
@@ -72,7 +72,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
       ...(ports.makePool === undefined ? {} : { makePool: ports.makePool }),
     })
     this.#dialect = ports.dialect
-    this.#keys = new KeyBook(ports.dialect, options.namespace)
+    this.#keys = new KeyEncoder(ports.dialect, options.namespace)
     this.#requests = new Requests(options, ports.dialect.can)
     this.#campaigns = new Campaigns(this.#engine, ports.dialect, options.max === 1)
   }
@@ -302,8 +302,8 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /** @internal For subclasses: runs the body of a transaction in which these keys are held, including keys that are added later. */
-  protected runTransacting<T>(keys: KeysOfTransaction, body: () => T): T {
-    return runTransacting(this.#engine.keys, keys, body)
+  protected runInTransaction<T>(keys: KeysOfTransaction, body: () => T): T {
+    return runInTransaction(this.#engine.keys, keys, body)
   }
 
   /** @internal For subclasses: whether a request for it here would wait for itself. The request's own transaction does not count. */

@@ -38,7 +38,7 @@ export interface BudgetHost {
   /** Entries that callers wait to be allowed to use. */
   readonly asking: number
   /** The budget knows now whether there is room for them. */
-  settled(): void
+  shareChecked(): void
   warn(message: string, error?: Error): void
 }
 
@@ -99,7 +99,7 @@ export class TableBudget {
     return this.#mayLook(used) ? 'later' : this.#full()
   }
 
-  /** Looks whether more is available, and calls `settled` when that is known. */
+  /** Looks whether more is available, and calls `shareChecked` when that is known. */
   grow(): void {
     if (this.#isLooking || this.#isClosed) return
     this.#isLooking = true
@@ -112,7 +112,7 @@ export class TableBudget {
         this.#isLooking = false
         this.#lookedAt = this.#host.clock.now()
         this.#keepRhythm()
-        this.#host.settled()
+        this.#host.shareChecked()
       })
   }
 
@@ -127,7 +127,7 @@ export class TableBudget {
    * A session was checked in or lost. After the last one nothing is announced, and nothing is known of the table: the
    * next session comes first, and requests are decided again.
    */
-  left(link: LockLink): void {
+  detached(link: LockLink): void {
     this.#links.delete(link)
     if (this.#links.size > 0) return
     this.#share = this.#announced = 0
@@ -157,7 +157,7 @@ export class TableBudget {
     let mayExceedFair = true
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const needed = this.#host.used + this.#host.asking
-      if (needed <= this.#silent) return this.#settle(0)
+      if (needed <= this.#silent) return this.#useShare(0)
       const before = this.#share
       const isUndisturbed = await this.#growTo(needed, mayExceedFair)
       const nowNeeded = this.#host.used + this.#host.asking
@@ -179,10 +179,10 @@ export class TableBudget {
     if (plan > this.#share) {
       await this.#announce(plan)
       const confirmed = this.#plan(await this.#use(), needed, mayExceedFair)
-      await this.#settle(Math.min(plan, confirmed))
+      await this.#useShare(Math.min(plan, confirmed))
       return confirmed >= plan
     }
-    await this.#settle(plan)
+    await this.#useShare(plan)
     return true
   }
 
@@ -195,7 +195,7 @@ export class TableBudget {
   }
 
   /** From now on it uses no more than this, which is no more than what is announced. */
-  async #settle(share: number): Promise<void> {
+  async #useShare(share: number): Promise<void> {
     if (this.#host.used < this.allowed / 2) this.#isWarned = false
     if (share > this.#share) {
       this.#quietLooks = 0

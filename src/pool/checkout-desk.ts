@@ -57,15 +57,15 @@ export class CheckoutDesk<C extends object> {
   checkOut(to: Borrower, origin: Origin | null, waitedMs: number): C & Lease {
     const { isReserved, onWanted } = to
     const slot = this.#slots.checkOut(isReserved, onWanted)
-    const lentAt = this.#events.hears('connection:checked-in') ? this.#clock.now() : null
+    const checkedOutAt = this.#events.hasListener('connection:checked-in') ? this.#clock.now() : null
     let isOver = false
     const release = (destroy: boolean | Error = false): void => {
       if (isOver) return
       isOver = true
       this.#ended(isReserved || onWanted !== null)
       if (checkout !== null) this.#checkouts!.end(checkout)
-      if (lentAt !== null) this.#emitCheckedIn(slot.id, lentAt)
-      this.#slots.checkIn(slot, destroy === false ? false : asTold(destroy), origin)
+      if (checkedOutAt !== null) this.#emitCheckedIn(slot.id, checkedOutAt)
+      this.#slots.checkIn(slot, destroy === false ? false : releaseArgument(destroy), origin)
     }
     const checkout = origin && (this.#checkouts?.begin(slot.id, origin, release) ?? null)
     const dispose = (): Promise<void> => {
@@ -73,13 +73,14 @@ export class CheckoutDesk<C extends object> {
       return DONE
     }
     try {
-      const lent = this.#factory.lease(slot.connection!, { release, [Symbol.asyncDispose]: dispose })
+      const connection = this.#factory.lease(slot.connection!, { release, [Symbol.asyncDispose]: dispose })
       // Only the garbage collection of a separate object shows that the borrower cannot check it in any more.
-      if (checkout !== null && lent !== slot.connection) this.#checkouts!.lent(lent, checkout)
+      if (checkout !== null && connection !== slot.connection)
+        this.#checkouts!.checkedOut(connection, checkout)
       this.#count++
-      if (this.#events.hears('connection:checked-out'))
+      if (this.#events.hasListener('connection:checked-out'))
         this.#events.emit('connection:checked-out', { id: slot.id, waitedMs })
-      return lent
+      return connection
     } catch (error) {
       // No borrower got the connection, so `ended` must not be called.
       isOver = true
@@ -89,14 +90,14 @@ export class CheckoutDesk<C extends object> {
     }
   }
 
-  #emitCheckedIn(id: number, lentAt: number): void {
-    this.#events.emit('connection:checked-in', { id, heldMs: this.#clock.now() - lentAt })
+  #emitCheckedIn(id: number, checkedOutAt: number): void {
+    this.#events.emit('connection:checked-in', { id, heldMs: this.#clock.now() - checkedOutAt })
   }
 }
 
 const DONE = Promise.resolve()
 
 /** Programs also pass null, or whatever they caught. */
-function asTold(destroy: unknown): boolean | Error {
+function releaseArgument(destroy: unknown): boolean | Error {
   return destroy instanceof Error ? destroy : Boolean(destroy)
 }

@@ -6,7 +6,7 @@ import type { PoolEvents } from './pool-events.js'
 interface Terms {
   readonly id: number
   readonly since: number
-  readonly giveBack: () => void
+  readonly checkIn: () => void
 }
 
 /** One connection that is out, and where it was taken. */
@@ -30,19 +30,19 @@ export class Checkouts {
     )
     this.#forgotten = new FinalizationRegistry((checkout) => {
       this.#report('connection:forgotten', checkout)
-      checkout.what.giveBack()
+      checkout.what.checkIn()
     })
   }
 
   /**
-   * `giveBack` must not refer to the borrower's handle: then the handle would never be garbage-collected, and no leak found.
+   * `checkIn` must not refer to the borrower's handle: then the handle would never be garbage-collected, and no leak found.
    */
-  begin(id: number, origin: Origin, giveBack: () => void): Checkout {
-    return this.#overdue.begin({ id, since: this.#clock.now(), giveBack }, origin)
+  begin(id: number, origin: Origin, checkIn: () => void): Checkout {
+    return this.#overdue.begin({ id, since: this.#clock.now(), checkIn }, origin)
   }
 
   /** The borrower's handle, if it is a separate object: once it is garbage-collected, the connection cannot be checked in any more. */
-  lent(lease: object, checkout: Checkout): void {
+  checkedOut(lease: object, checkout: Checkout): void {
     this.#forgotten.register(lease, checkout, checkout)
   }
 

@@ -38,9 +38,9 @@ export interface ConnectionFactory<C extends object> {
   /**
    * Called at every check-in. `null` means that the connection is clean, and must cost nothing to find out. Otherwise the
    * promise cleans it and resolves to what was found; if it rejects, the connection is closed. A factory that cleans in the
-   * background, so that the next borrower need not wait, returns `null` and calls `tell` with what was found at any later time.
+   * background, so that the next borrower need not wait, returns `null` and calls `report` with what was found at any later time.
    */
-  clean?(connection: C, tell: (found: readonly string[]) => void): Promise<readonly string[]> | null
+  clean?(connection: C, report: (found: readonly string[]) => void): Promise<readonly string[]> | null
 
   /** Registers a callback for the unexpected end of the connection, whatever it is being used for. */
   onEnd?(connection: C, ended: (cause: Error) => void): void

@@ -24,7 +24,7 @@ import { Checkouts } from './checkouts.js'
 import { RetryWaits } from './retry-waits.js'
 import type { PoolCounts, PoolEvents } from './pool-events.js'
 import { POOL_OPTIONS, poolOptionConflicts, type PoolOptions } from './pool-options.js'
-import { PoolWaiter, WaitingLine } from './pool-waiter.js'
+import { PoolWaiter, WaiterQueue } from './pool-waiter.js'
 import { Slots } from './slots.js'
 
 /** Clock and randomness, for tests that must not depend on either. */
@@ -47,7 +47,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   readonly #clock: Clock
   readonly #deadlines: Deadlines
   readonly #events = new Emitter<PoolEvents>()
-  readonly #line = new WaitingLine<C>()
+  readonly #queue = new WaiterQueue<C>()
   readonly #slots: Slots<C>
   /** Null unless leaks are looked for. */
   readonly #checkouts: Checkouts | null
@@ -90,7 +90,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       clock,
       events: this.#events,
       checkouts: this.#checkouts,
-      ended: (isAsked) => this.loanEnded(isAsked),
+      ended: (isAsked) => this.checkoutEnded(isAsked),
     })
     if (this.#options.openAtStart) this.#serve()
   }
@@ -119,7 +119,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** Callers in the queue. */
   get waitingCount(): number {
-    return this.#line.size
+    return this.#queue.size
   }
 
   /** Checked-out connections. */
@@ -209,10 +209,10 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     const { isReserved } = request
     const isAccounted = isReserved || request.onWanted !== null
     const origin = isAccounted || !this.#asksForOrigins() ? null : originOf(this, 'connect')
-    if (this.#line.size === 0 && (isReserved || this.#ordinaryRoom() > 0)) {
+    if (this.#queue.size === 0 && (isReserved || this.#ordinaryRoom() > 0)) {
       const slot = this.#slots.idle.peek()
       if (slot !== undefined && this.#slots.idle.fitness(slot) === 'fit')
-        return this.#lendNow(request, origin)
+        return this.#checkOutNow(request, origin)
     }
     const { onExhausted } = this.#options
     if (onExhausted === 'wait' || !this.#isExhausted(isReserved)) return this.#wait(request, origin)
@@ -238,7 +238,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /** Hands out no more connections, refuses waiting callers, and resolves when all connections are checked in and closed. */
   drain(): Promise<void> {
     this.#isClosed = true
-    this.#line.refuseAll(new PoolClosedError())
+    this.#queue.refuseAll(new PoolClosedError())
     this.#retryWaits.wakeAll()
     this.#readiness?.reject(new PoolClosedError())
     this.#readiness = null
@@ -256,8 +256,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     cancel()
     this.#checkouts?.close()
     const enough = new AbortController()
-    const patience = sleep(this.#clock, this.#options.closeTimeoutMs, enough.signal)
-    await Promise.race([this.#factory.settled(), patience])
+    const timeLimit = sleep(this.#clock, this.#options.closeTimeoutMs, enough.signal)
+    await Promise.race([this.#factory.settled(), timeLimit])
     enough.abort()
   }
 
@@ -273,9 +273,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   protected connectionGone(_connection: C): void {}
 
   /** Hook for subclasses: a checkout is over, also a leaked one. `isAsked`: it was reserved, or had `onWanted`. */
-  protected loanEnded(_isAsked: boolean): void {}
+  protected checkoutEnded(_isAsked: boolean): void {}
 
-  #lendNow(request: ConnectRequest, origin: Origin | null): Promise<C & Lease> {
+  #checkOutNow(request: ConnectRequest, origin: Origin | null): Promise<C & Lease> {
     try {
       return Promise.resolve(this.#desk.checkOut(request, origin, 0))
     } catch (error) {
@@ -288,11 +288,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     if (this.#isFull) return Promise.reject(new PoolSaturatedError(this.#options.maxWaiting))
     const cause = this.#slots.downBecause
     if (cause !== null) return Promise.reject(cause)
-    const waiter = new PoolWaiter<C>(this.#line, request, this.#deadlines, this.#clock, this.#timedOut)
+    const waiter = new PoolWaiter<C>(this.#queue, request, this.#deadlines, this.#clock, this.#timedOut)
     waiter.origin = origin
     if (since !== undefined) waiter.cameAt(since)
     this.#serve()
-    if (!waiter.hasLeft) this.#requestBack(waiter)
+    if (!waiter.isGone) this.#requestBack(waiter)
     return waiter.promise
   }
 
@@ -305,8 +305,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     const since = this.#clock.now()
     if (this.#isFull) throw new PoolSaturatedError(this.#options.maxWaiting)
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const leftMs = timeoutMs - (this.#clock.now() - since)
-      await this.#retryWaits.sleep(Math.min(backoffMs, leftMs), signal)
+      const remainingMs = timeoutMs - (this.#clock.now() - since)
+      await this.#retryWaits.sleep(Math.min(backoffMs, remainingMs), signal)
       throwIfAborted(signal)
       if (this.#isClosed) throw new PoolClosedError()
       const waitedMs = this.#clock.now() - since
@@ -319,7 +319,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** Whether the limit of waiting callers is reached, including those that retry later. */
   get #isFull(): boolean {
-    return this.#line.size + this.#retryWaits.size >= this.#options.maxWaiting
+    return this.#queue.size + this.#retryWaits.size >= this.#options.maxWaiting
   }
 
   /** The phase of a caller whose time is over. An attempt that has just begun is not to blame. */
@@ -334,9 +334,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /** Whether a new caller would have to wait for a checked-out connection. */
   #isExhausted(isReserved: boolean): boolean {
     const room = this.#ordinaryRoom()
-    if (!isReserved && room <= this.#line.ordinary.size) return true
+    if (!isReserved && room <= this.#queue.ordinary.size) return true
     const free = this.#options.max - this.#slots.total
-    return this.#slots.coming + free <= this.#line.servable(room)
+    return this.#slots.coming + free <= this.#queue.servable(room)
   }
 
   #exhausted(): PoolExhaustedError {
@@ -353,13 +353,13 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
       if (slot === undefined) break
       const fitness = this.#slots.idle.fitness(slot)
       if (fitness === 'expired') this.#slots.closeNext()
-      else if (fitness === 'unchecked' && !waiter.isImpatient) {
+      else if (fitness === 'unchecked' && !waiter.triesOnce) {
         // One check per waiting caller, not one per connection that needs it.
-        if (this.#slots.tally.checking >= this.#line.servable(this.#ordinaryRoom())) break
+        if (this.#slots.tally.checking >= this.#queue.servable(this.#ordinaryRoom())) break
         this.#slots.checkNext()
-      } else this.#lendTo(waiter)
+      } else this.#checkOutTo(waiter)
     }
-    this.#slots.open(this.#line.servable(this.#ordinaryRoom()))
+    this.#slots.open(this.#queue.servable(this.#ordinaryRoom()))
     if (this.#readiness !== null && this.#slots.live >= this.#options.min) {
       this.#readiness.resolve()
       this.#readiness = null
@@ -367,14 +367,14 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   #next(): PoolWaiter<C> | null {
-    return this.#line.next(this.#ordinaryRoom())
+    return this.#queue.next(this.#ordinaryRoom())
   }
 
   /** For a caller that would wait: asks borrowers with `onWanted` for a connection that would help. */
   #requestBack(waiter: PoolWaiter<C>): void {
     const room = this.#ordinaryRoom()
     if (!waiter.isReserved && room <= 0) this.#slots.requestBack((slot) => !slot.isReserved)
-    else if (this.#slots.coming < this.#line.servable(room)) this.#slots.requestBack(() => true)
+    else if (this.#slots.coming < this.#queue.servable(room)) this.#slots.requestBack(() => true)
   }
 
   /** How many more ordinary callers may get a connection. */
@@ -382,11 +382,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     return this.#options.max - this.#options.reserved - this.#slots.tally.ordinaryLeased
   }
 
-  #lendTo(waiter: PoolWaiter<C>): void {
+  #checkOutTo(waiter: PoolWaiter<C>): void {
     // A checkout runs foreign code: it must find neither this caller in the queue nor this connection among the idle ones.
-    if (!waiter.claim()) return
+    if (!waiter.dequeue()) return
     try {
-      const waitedMs = this.#events.hears('connection:checked-out') ? waiter.waitedMs : 0
+      const waitedMs = this.#events.hasListener('connection:checked-out') ? waiter.waitedMs : 0
       waiter.fulfil(this.#desk.checkOut(waiter, waiter.origin, waitedMs))
     } catch (error) {
       waiter.fail(error)
@@ -395,7 +395,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   /** A stack costs microseconds, so it is taken only if it may be reported. */
   #asksForOrigins(): boolean {
-    return this.#checkouts !== null || this.#events.hears('connection:cleaned')
+    return this.#checkouts !== null || this.#events.hasListener('connection:cleaned')
   }
 
   #openFailed(error: LockError, isLast: boolean): void {
@@ -403,7 +403,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#readiness?.reject(error)
     this.#readiness = null
     // If no connection can come back, waiting callers get the cause; otherwise they keep their place.
-    if (this.#slots.live === 0) this.#line.refuseAll(error)
-    else if (this.#line.size > 0) this.#slots.opener.probeLater()
+    if (this.#slots.live === 0) this.#queue.refuseAll(error)
+    else if (this.#queue.size > 0) this.#slots.opener.probeLater()
   }
 }

@@ -19,7 +19,7 @@ const OPTIONAL = [
 /** What is known of the end of a connection, and who wants to know. */
 interface Watch {
   cause: Error | null
-  tell: ((cause: Error) => void) | null
+  report: ((cause: Error) => void) | null
 }
 
 /**
@@ -53,7 +53,7 @@ export class GuardedFactory<C extends object> {
     if (typeof connection !== 'object' || connection === null)
       throw wrong(`"open" answered ${show(connection)}, not a connection`)
     if (this.#open.has(connection as C)) throw wrong(`"open" answered a connection that is open already`)
-    this.#open.set(connection as C, { cause: null, tell: null })
+    this.#open.set(connection as C, { cause: null, report: null })
     try {
       this.#watch(connection as C)
     } catch (error) {
@@ -79,7 +79,7 @@ export class GuardedFactory<C extends object> {
   /** Calls the listener once, when the connection ends by itself, or at once if it has ended. */
   onEnd(connection: C, ended: (cause: Error) => void): void {
     const watch = this.#open.get(connection)!
-    if (watch.cause === null) watch.tell = ended
+    if (watch.cause === null) watch.report = ended
     else ended(watch.cause)
   }
 
@@ -108,12 +108,12 @@ export class GuardedFactory<C extends object> {
     } catch {
       this.destroy(connection)
     } finally {
-      this.forget(connection)
+      this.remove(connection)
     }
   }
 
   /** The connection is gone: the pool gets no more reports about it, and the factory may open the same object again. */
-  forget(connection: C): void {
+  remove(connection: C): void {
     this.#open.delete(connection)
   }
 
@@ -122,9 +122,9 @@ export class GuardedFactory<C extends object> {
   }
 
   /** If the factory returns null, it may report its finding later with `tell`. */
-  clean(connection: C, tell: (found: readonly string[]) => void): Promise<readonly string[]> | null {
+  clean(connection: C, report: (found: readonly string[]) => void): Promise<readonly string[]> | null {
     try {
-      const answer = this.#factory.clean?.(connection, tell) ?? null
+      const answer = this.#factory.clean?.(connection, report) ?? null
       return answer === null ? null : listOf(answer)
     } catch (error) {
       return Promise.reject(error)
@@ -133,23 +133,23 @@ export class GuardedFactory<C extends object> {
 
   /** @throws {ConnectionError} the factory did not return something to borrow. */
   lease(connection: C, lease: Lease): C & Lease {
-    let lent: C & Lease
+    let leased: C & Lease
     try {
       if (this.#factory.lease === undefined) return attachLease(connection, lease)
-      lent = this.#factory.lease(connection, lease)
+      leased = this.#factory.lease(connection, lease)
     } catch (error) {
       throw wrong(
-        `a connection can't be lent: ${error instanceof Error ? error.message : String(error)}`,
+        `a connection can't be checked out: ${error instanceof Error ? error.message : String(error)}`,
         error,
       )
     }
-    if (typeof lent?.release === 'function') return lent
-    quietly(() => lent)
-    throw wrong(`"lease" answered ${show(lent)}, not something to release`)
+    if (typeof leased?.release === 'function') return leased
+    quietly(() => leased)
+    throw wrong(`"lease" answered ${show(leased)}, not something to release`)
   }
 
   /** Whether an idle connection keeps the process from ending. */
-  keepProcess(connection: C, isKept: boolean): void {
+  setKeepsProcess(connection: C, isKept: boolean): void {
     quietly(() => (isKept ? this.#factory.ref?.(connection) : this.#factory.unref?.(connection)))
   }
 
@@ -158,7 +158,7 @@ export class GuardedFactory<C extends object> {
       const watch = this.#open.get(connection)
       if (watch === undefined || watch.cause !== null) return
       watch.cause = cause instanceof Error ? cause : new ConnectionError('the connection has ended')
-      watch.tell?.(watch.cause)
+      watch.report?.(watch.cause)
     }
     const answer: unknown = this.#factory.onEnd?.(connection, ended)
     if (isThenable(answer)) answer.then(undefined, ended)

@@ -61,13 +61,13 @@ export class IdleSlots<C extends object> {
   /** No caller was waiting for it: it is idle from now on. */
   rests(slot: Slot<C>): void {
     slot.idleSince = this.#clock.now()
-    if (this.#letsExit) this.#factory.keepProcess(slot.connection!, false)
+    if (this.#letsExit) this.#factory.setKeepsProcess(slot.connection!, false)
   }
 
   /** Takes the slot that `peek` returned. */
   take(): Slot<C> {
     const slot = this.#slots.pop()!
-    if (this.#letsExit) this.#factory.keepProcess(slot.connection!, true)
+    if (this.#letsExit) this.#factory.setKeepsProcess(slot.connection!, true)
     return slot
   }
 

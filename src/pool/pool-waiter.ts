@@ -13,16 +13,16 @@ export class PoolWaiter<C> extends Waiter<C & Lease> implements Borrower {
   readonly isReserved: boolean
   readonly onWanted: OnWanted | null
   /** Whether it has no time for a connection to be checked. */
-  readonly isImpatient: boolean
+  readonly triesOnce: boolean
   /** The stack of `connect`, if the pool looks for leaks. */
   origin: Origin | null = null
   readonly #clock: Clock
   #since: number
   readonly #timedOut: (waitedMs: number) => Error
-  readonly #line: Fifo<PoolWaiter<C>>
+  readonly #queue: Fifo<PoolWaiter<C>>
 
   constructor(
-    line: WaitingLine<C>,
+    queue: WaiterQueue<C>,
     { timeoutMs, signal, isReserved, onWanted }: ConnectRequest,
     deadlines: Deadlines,
     clock: Clock,
@@ -32,12 +32,12 @@ export class PoolWaiter<C> extends Waiter<C & Lease> implements Borrower {
     super(deadlines, timeoutMs, signal, now)
     this.isReserved = isReserved
     this.onWanted = onWanted
-    this.isImpatient = timeoutMs === 0
+    this.triesOnce = timeoutMs === 0
     this.#clock = clock
     this.#since = now
     this.#timedOut = timedOut
-    this.#line = this.isReserved ? line.reserved : line.ordinary
-    this.#line.add(this)
+    this.#queue = this.isReserved ? queue.reserved : queue.ordinary
+    this.#queue.add(this)
   }
 
   get waitedMs(): number {
@@ -53,13 +53,13 @@ export class PoolWaiter<C> extends Waiter<C & Lease> implements Borrower {
     this.refuse(this.#timedOut(this.waitedMs))
   }
 
-  protected override left(): void {
-    this.#line.remove(this)
+  protected override gone(): void {
+    this.#queue.remove(this)
   }
 }
 
 /** All waiters: first come, first served, but callers that may use the reserved connections go first. */
-export class WaitingLine<C> {
+export class WaiterQueue<C> {
   readonly reserved: Fifo<PoolWaiter<C>> = new Fifo()
   readonly ordinary: Fifo<PoolWaiter<C>> = new Fifo()
 

@@ -109,7 +109,7 @@ export class Slots<C extends object> {
     const slot = this.idle.take()
     slot.move('leased')
     slot.uses++
-    this.tally.lent(slot, isReserved, onWanted)
+    this.tally.checkedOut(slot, isReserved, onWanted)
     return slot
   }
 
@@ -132,11 +132,13 @@ export class Slots<C extends object> {
     if (destroy !== false) {
       return this.#drop(slot, 'released as broken', destroy === true ? undefined : destroy)
     }
-    const tell = this.#events.hears('connection:cleaned') ? this.#leftoversReporter(slot.id, origin) : IGNORE
-    const cleaning = this.#factory.clean(slot.connection!, tell)
+    const report = this.#events.hasListener('connection:cleaned')
+      ? this.#leftoversReporter(slot.id, origin)
+      : IGNORE
+    const cleaning = this.#factory.clean(slot.connection!, report)
     if (cleaning === null) return this.#toIdle(slot)
     slot.move('cleaning')
-    this.#settle(slot, 'cleaning', cleaning.then(tell), 'could not be cleaned', origin)
+    this.#settle(slot, 'cleaning', cleaning.then(report), 'could not be cleaned', origin)
   }
 
   /** Asks borrowers with `onWanted`, until one promises to check in a connection that `helps`. */
@@ -302,14 +304,14 @@ export class Slots<C extends object> {
   #remove(slot: Slot<C>): void {
     slot.move('closed')
     this.#slots.delete(slot)
-    this.#factory.forget(slot.connection!)
+    this.#factory.remove(slot.connection!)
     this.#host.gone(slot.connection!)
     if (this.#ending === null) this.#host.changed()
     else if (this.#slots.size === 0) this.#ending.resolve()
   }
 
   #emitClosed(slot: Slot<C>, reason: CloseReason, error?: Error, origin?: Origin | null): void {
-    if (!this.#events.hears('connection:closed')) return
+    if (!this.#events.hasListener('connection:closed')) return
     this.#events.emit('connection:closed', {
       id: slot.id,
       reason,

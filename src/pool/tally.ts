@@ -18,7 +18,7 @@ export class Tally<C> {
   /** Those whose lifetime is over, and which are neither closing nor closed. */
   old = 0
 
-  lent(slot: Slot<C>, isReserved: boolean, onWanted: OnWanted | null): void {
+  checkedOut(slot: Slot<C>, isReserved: boolean, onWanted: OnWanted | null): void {
     slot.isReserved = isReserved
     slot.onWanted = onWanted
     this.leased++

@@ -7,10 +7,10 @@ import { backendKeyData, report } from './messages/backend.js'
 import { FatalError, SqlError } from './messages/sql-error.js'
 import type { ClientLink } from './client/client-link.js'
 import { ClosingSockets } from './client/closing-sockets.js'
-import { AbortStock } from './session/abort-stock.js'
+import { AbortControllers } from './session/abort-controllers.js'
 import { ClientSession } from './session/client-session.js'
 import type { Identity } from './client/identity.js'
-import type { SessionPorts } from './session/session-ports.js'
+import type { ClientSessionHost } from './session/client-session-host.js'
 import { KnownTexts } from './sql/known-texts.js'
 import { StartingConnection, type Arrival, type StartupRules } from './startup/connection.js'
 
@@ -28,8 +28,8 @@ export interface FrontOptions {
 }
 
 /** The parts of a front, in addition to its options. */
-export type FrontPorts = Omit<
-  SessionPorts<ClientSession>,
+export type FrontHost = Omit<
+  ClientSessionHost<ClientSession>,
   'aborts' | 'texts' | 'deadlines' | 'ended' | 'allSessions' | 'idleTimeoutMs'
 >
 
@@ -44,7 +44,7 @@ const BACKLOG = 4096
 /** The front: listens, logs clients in, and has a list of them. */
 export class Front {
   readonly #options: FrontOptions
-  readonly #ports: SessionPorts<ClientSession>
+  readonly #sessionHost: ClientSessionHost<ClientSession>
   readonly #server: Server
   readonly #starting = new Set<StartingConnection>()
   readonly #sessions = new Map<number, ClientSession>()
@@ -57,12 +57,12 @@ export class Front {
   /** Logins that were refused. */
   refused = 0
 
-  constructor(options: FrontOptions, rules: StartupRules, ports: FrontPorts) {
+  constructor(options: FrontOptions, rules: StartupRules, ports: FrontHost) {
     this.#options = options
     this.#rules = rules
-    this.#ports = {
+    this.#sessionHost = {
       ...ports,
-      aborts: new AbortStock(),
+      aborts: new AbortControllers(),
       texts: new KnownTexts(),
       deadlines: new Deadlines(ports.clock),
       idleTimeoutMs: options.idleTimeoutMs,
@@ -88,7 +88,7 @@ export class Front {
       this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         this.#server.off('error', reject)
         // Later errors concern single connections that could not be accepted.
-        this.#server.on('error', (error) => this.#ports.failed(error))
+        this.#server.on('error', (error) => this.#sessionHost.failed(error))
         resolve(this.#server.address() as AddressInfo)
       })
     })
@@ -139,7 +139,7 @@ export class Front {
   }
 
   async #accept(socket: Socket): Promise<void> {
-    const starting = new StartingConnection(socket, this.#rules, this.#ports.clock)
+    const starting = new StartingConnection(socket, this.#rules, this.#sessionHost.clock)
     this.#starting.add(starting)
     if (this.#isDraining) starting.destroy()
     // Connections that do not log in must not keep out clients that do. So the oldest is ended: it has had the most time.
@@ -164,7 +164,7 @@ export class Front {
     try {
       this.#checkMayEnter(who.database)
       const identity = this.#identify(who, raw)
-      const session = new ClientSession(identity, who.settings, { link, reader }, this.#ports)
+      const session = new ClientSession(identity, who.settings, { link, reader }, this.#sessionHost)
       this.#sessions.set(identity.processId, session)
       reader.maxBytes = this.#options.maxMessageBytes
       this.#attach(session, socket, reader)
@@ -198,7 +198,7 @@ export class Front {
   }
 
   #turnAway(error: unknown, link: ClientLink): void {
-    if (!(error instanceof SqlError)) this.#ports.failed(error)
+    if (!(error instanceof SqlError)) this.#sessionHost.failed(error)
     const [code, message] =
       error instanceof SqlError ? [error.state, error.message] : ['XX000', 'internal error']
     link.end(report({ severity: 'FATAL', code, message }))

@@ -6,7 +6,7 @@ import type { PoolEvents } from '../pool/pool-events.js'
 import { CONNECTION_STATE, LOCK_MODE, METRICS, type Attributes, type Metric } from './metric.js'
 
 /** An emitter of events. */
-interface Telling<Events> {
+interface Subscribable<Events> {
   /** Listens. */
   on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): unknown
   /** Stops listening. */
@@ -14,9 +14,9 @@ interface Telling<Events> {
 }
 
 /** The part of a `LockPool` that is observed. */
-export interface ObservedPool extends Telling<LockEvents> {
+export interface ObservedPool extends Subscribable<LockEvents> {
   /** The emitter of connection events. */
-  readonly connections: Telling<PoolEvents>
+  readonly connections: Subscribable<PoolEvents>
   /** Its state now. */
   snapshot(): Pick<PoolSnapshot, 'connections' | 'sessions' | 'held' | 'waiting' | 'counters'> &
     Partial<Pick<PoolSnapshot, 'primary'>>

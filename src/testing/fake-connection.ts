@@ -88,7 +88,7 @@ export class FakeConnection {
         if (this.#gone !== null || this.#isCutOff) return
         this.#inTurn(() => {
           this.#server.statements++
-          this.#heard()
+          this.#received()
           this.#behind = []
           const fail = (error: Error): void => {
             answer(() => reject(error))
@@ -108,11 +108,11 @@ export class FakeConnection {
   }
 
   /** @internal A notification for a listener on this connection. */
-  hear(tell: (handlers: NotificationHandlers) => void): void {
+  deliver(deliver: (handlers: NotificationHandlers) => void): void {
     this.#inTurn(() => {
       if (this.handlers === null || this.isCutOff) return
       this.#inOrder('back', () => {
-        if (this.handlers !== null) tell(this.handlers)
+        if (this.handlers !== null) deliver(this.handlers)
       })
     })
   }
@@ -152,7 +152,7 @@ export class FakeConnection {
     for (const act of behind) this.#inTurn(act)
   }
 
-  #heard(): void {
+  #received(): void {
     this.#cancelLease?.()
     this.#cancelLease = this.#server.armLease(this)
   }

@@ -13,7 +13,7 @@ const STRANGER: Owner = -1
 class KeyRecord {
   exclusive: Owner | null = null
   readonly shared: Set<Owner> = new Set()
-  readonly interested: Set<Owner> = new Set()
+  readonly registered: Set<Owner> = new Set()
   /** The session that has set the intent of a writer: the first one that tried. */
   writer: Owner | null = null
   /** A stranger pretends to wait in the queue of the key. */
@@ -22,7 +22,7 @@ class KeyRecord {
   isCrowded = false
 
   get isUnused(): boolean {
-    const isHeld = this.isHeld || this.interested.size > 0 || this.writer !== null
+    const isHeld = this.isHeld || this.registered.size > 0 || this.writer !== null
     return !isHeld && !this.isCrowded && !this.isSaidToBeAwaited
   }
 
@@ -54,7 +54,7 @@ class KeyRecord {
   }
 
   wantedBesides(owner: Owner): boolean {
-    return this.isCrowded || [...this.interested].some((other) => other !== owner)
+    return this.isCrowded || [...this.registered].some((other) => other !== owner)
   }
 
   givesWayToWriter(owner: Owner): boolean {
@@ -63,12 +63,12 @@ class KeyRecord {
 
   /** Registers a session. False if it could not register. */
   setInterest(owner: Owner): boolean {
-    if (!this.isCrowded) this.interested.add(owner)
-    return this.interested.has(owner)
+    if (!this.isCrowded) this.registered.add(owner)
+    return this.registered.has(owner)
   }
 
-  endInterest(owner: Owner): void {
-    this.interested.delete(owner)
+  endRegistration(owner: Owner): void {
+    this.registered.delete(owner)
     if (this.writer === owner) this.writer = null
   }
 }
@@ -118,7 +118,7 @@ export class FakeLockTable {
   /** @internal A session that is not part of a pool sets one of our intents, and never comes. */
   forge(keyId: string, what: 'registration' | 'writer' | 'place in the queue'): void {
     this.#with({ id: keyId }, (record) => {
-      if (what === 'registration') record.interested.add(STRANGER)
+      if (what === 'registration') record.registered.add(STRANGER)
       else if (what === 'writer') record.writer = STRANGER
       else record.isSaidToBeAwaited = true
     })
@@ -127,14 +127,14 @@ export class FakeLockTable {
   /** @internal Removes what `forge` has set. */
   unforge(keyId: string): void {
     this.#with({ id: keyId }, (record) => {
-      record.endInterest(STRANGER)
+      record.endRegistration(STRANGER)
       record.isSaidToBeAwaited = false
     })
   }
 
   /** @internal The process does not wait for the key any more. */
-  endInterest(owner: Owner, key: KeyCode): void {
-    this.#with(key, (record) => record.endInterest(owner))
+  endRegistration(owner: Owner, key: KeyCode): void {
+    this.#with(key, (record) => record.endRegistration(owner))
   }
 
   /** Keys that any session holds. */
@@ -157,7 +157,7 @@ export class FakeLockTable {
     for (const [id, record] of this.#records) {
       record.drop(owner, 'exclusive')
       record.drop(owner, 'shared')
-      record.endInterest(owner)
+      record.endRegistration(owner)
       if (record.isUnused) this.#records.delete(id)
       this.changed?.(id)
     }
@@ -178,7 +178,7 @@ export class FakeLockTable {
       const held: Holding[] = []
       if (record.exclusive === owner) held.push({ key, what: 'exclusive' })
       if (record.shared.has(owner)) held.push({ key, what: 'shared' })
-      if (record.interested.has(owner)) held.push({ key, what: 'registration' })
+      if (record.registered.has(owner)) held.push({ key, what: 'registration' })
       else if (record.writer === owner) held.push({ key, what: 'intent' })
       return held
     })
@@ -188,7 +188,7 @@ export class FakeLockTable {
   get size(): number {
     let size = 0
     for (const record of this.#records.values()) {
-      size += (record.exclusive === null ? 0 : 1) + record.shared.size + record.interested.size
+      size += (record.exclusive === null ? 0 : 1) + record.shared.size + record.registered.size
     }
     return size
   }
@@ -201,7 +201,7 @@ export class FakeLockTable {
     for (const holding of held) {
       if (allowed.has(nameOf(holding))) continue
       const record = this.#record(holding.key)
-      if (holding.what === 'registration' || holding.what === 'intent') record.endInterest(owner)
+      if (holding.what === 'registration' || holding.what === 'intent') record.endRegistration(owner)
       else record.drop(owner, holding.what)
       if (record.isUnused) this.#records.delete(holding.key.id)
       this.changed?.(holding.key.id)
@@ -274,7 +274,7 @@ export class FakeLockTable {
         record.shared.add(owner)
         return SAID.granted
       case 'leave':
-        record.endInterest(owner)
+        record.endRegistration(owner)
         return record.couldBeHad(mode === 'exclusive' ? 'shared' : 'exclusive')
           ? SAID.doneAndWanted
           : SAID.done
@@ -285,7 +285,7 @@ export class FakeLockTable {
         if (record.writer === owner) record.writer = null
         return SAID.doneAndWanted
       case 'release':
-      case 'relinquish':
+      case 'releaseEarly':
         if (!record.drop(owner, mode)) return SAID.no
         return record.wantedBesides(owner) ? SAID.doneAndWanted : SAID.done
     }
@@ -308,7 +308,7 @@ export class FakeLockTable {
     const isInterested = record.setInterest(owner)
     const givesWay = kind !== 'retry' && this.#givesWay(owner, keyId, mode, record)
     if (kind !== 'queue' && !givesWay && this.#take(owner, keyId, mode, record)) {
-      record.endInterest(owner)
+      record.endRegistration(owner)
       return SAID.granted
     }
     if (!isInterested) return SAID.crowded

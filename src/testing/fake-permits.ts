@@ -26,7 +26,7 @@ export function carryOutPermits(
   const { kind, semaphore } = operation
   const reply: PermitReply = { taken: [], said: 'done', missing: [], otherPermits: null }
   if (kind === 'leave') {
-    table.endInterest(owner, semaphore.key)
+    table.endRegistration(owner, semaphore.key)
     if (operation.exits) table.drop(owner, semaphore.shape, 'shared')
     return reply
   }
@@ -44,7 +44,7 @@ export function carryOutPermits(
   const taken = take(table, owner, operation, draw, slotsBeforeFault)
   if (operation.enters && (taken.length > 0 || kind === 'wait')) table.take(owner, semaphore.shape, 'shared')
   const isEnough = taken.length === operation.atMost
-  if (isEnough && kind !== 'take') table.endInterest(owner, semaphore.key)
+  if (isEnough && kind !== 'take') table.endRegistration(owner, semaphore.key)
   const said = kind === 'take' || isEnough ? 'done' : isInterested ? 'waiting' : 'crowded'
   return { ...reply, taken, said, otherPermits: operation.looks ? otherPermits(table, semaphore) : null }
 }

@@ -27,9 +27,9 @@ import type { ReportRow } from '../dialect/session-report.js'
 import { FakeConnection } from './fake-connection.js'
 import { FakeGuard } from './fake-guard.js'
 import { FakeLeaders } from './fake-leaders.js'
-import { FakeLines } from './fake-lines.js'
+import { FakeServerQueues } from './fake-server-queues.js'
 import { FakeLockTable } from './fake-lock-table.js'
-import { FakeMarks } from './fake-marks.js'
+import { FakeHoldRecords } from './fake-hold-records.js'
 import { carryOutPermits, fakeSemaphore } from './fake-permits.js'
 
 /** The properties of a server in memory. */
@@ -63,7 +63,7 @@ export class FakeServer {
   /** All holders. */
   readonly table: FakeLockTable = new FakeLockTable()
   /** @internal The hold records of strict mode. */
-  readonly marks: FakeMarks = new FakeMarks()
+  readonly holdRecords: FakeHoldRecords = new FakeHoldRecords()
   /** The open connections. */
   readonly connections: Set<FakeConnection> = new Set()
   /** The names of keys, by their ids, if they were recorded. */
@@ -80,7 +80,7 @@ export class FakeServer {
   readonly #keepsNames: boolean
   readonly #keepsReports: boolean
   readonly #announced = new Map<number, { readonly sender: string; readonly entries: number }>()
-  readonly #lines: FakeLines
+  readonly #queues: FakeServerQueues
   readonly #batchFaults: BatchFault[] = []
   readonly #guard = new FakeGuard()
   readonly #leaders = new FakeLeaders()
@@ -102,7 +102,7 @@ export class FakeServer {
   /** How long a session can wait in the server's queue for a key, in milliseconds; 0 if it can't. */
   longestWaitMs = 750
   /** @internal The error of the next wait in the queue for a key. */
-  lineFault: Error | null = null
+  queueFault: Error | null = null
   /** The number of executed statements of all kinds. */
   statements = 0
   /** @internal Called when a listener wants fewer messages, or more again. */
@@ -117,7 +117,7 @@ export class FakeServer {
   constructor(options: FakeServerOptions = {}) {
     const { clock = globalClock, random, latencyMs = 0, capacity = Infinity } = options
     this.clock = clock
-    this.#lines = new FakeLines(clock, this.table)
+    this.#queues = new FakeServerQueues(clock, this.table)
     this.#random = random ?? null
     this.#latencyMs = latencyMs
     this.#capacity = capacity
@@ -128,7 +128,7 @@ export class FakeServer {
 
   /** @internal The number of sessions that wait in the queue for any key. */
   get queued(): number {
-    return this.#lines.waiting
+    return this.#queues.waiting
   }
 
   /** @internal For a pool: connects to this server. */
@@ -168,8 +168,8 @@ export class FakeServer {
       await connection.ask(() => (connection.handlers = handlers))
       const stop = (): Promise<void> => connection.ask(() => void (connection.handlers = null))
       const nothing = (): Promise<void> => connection.ask(() => undefined)
-      const hear = (strangers: boolean): Promise<void> => connection.ask(() => this.hushed?.(strangers))
-      return { check: nothing, receivePublic: hear, stop }
+      const deliver = (strangers: boolean): Promise<void> => connection.ask(() => this.hushed?.(strangers))
+      return { check: nothing, receivePublic: deliver, stop }
     },
     guard: async (_transaction: Queryable, guarded: Guarded) => this.#guard.check(guarded),
     recordLeader: (connection, record) =>
@@ -198,7 +198,7 @@ export class FakeServer {
   /** Ends a session: its locks are released, and its client learns of it unless the network is cut. */
   end(connection: FakeConnection, cause: Error = new Error('terminated by the administrator')): void {
     if (!this.connections.delete(connection)) return
-    this.#lines.end(connection.serverId)
+    this.#queues.end(connection.serverId)
     this.table.end(connection.serverId)
     this.#announced.delete(connection.serverId)
     connection.ended(cause)
@@ -265,10 +265,10 @@ export class FakeServer {
       shortfall: null,
       keepsNames: this.#keepsNames,
       keepsReports: this.#keepsReports,
-      hearsRequests: this.#keepsReports,
+      receivesRequests: this.#keepsReports,
       longestWaitMs: this.longestWaitMs,
       ...this.#operations(connection, settings, draws),
-      delayEnded: (key, mode) => connection.ask(() => this.marks.settled(key, mode)),
+      delayEnded: (key, mode) => connection.ask(() => this.holdRecords.waitedForWriter(key, mode)),
       attachDelayEnded: () => connection.ask(() => void this.settled++),
       goesWithoutTokens: (error) => {
         if (!draws() || error !== this.tokenFault) return false
@@ -298,11 +298,11 @@ export class FakeServer {
     const owner = connection.serverId
     return {
       run: (operations) =>
-        this.#marked(connection, operations, settings, () =>
+        this.#withHoldRecords(connection, operations, settings, () =>
           connection.ask(() => this.#run(owner, operations, draws())),
         ),
       enqueue: (operation, waitMs) =>
-        this.#marked(connection, [operation], settings, () =>
+        this.#withHoldRecords(connection, [operation], settings, () =>
           this.#enqueue(connection, operation, waitMs, draws()),
         ),
       permits: (operation) => this.#askPermits(connection, operation, draws()),
@@ -315,18 +315,18 @@ export class FakeServer {
   ): Pick<LockLink, 'notify' | 'isWanted' | 'isQueuedFor' | 'sendTicket' | 'broadcast'> {
     const owner = connection.serverId
     return {
-      notify: (keys) => connection.ask(() => this.#ring(owner, keys, sender)),
+      notify: (keys) => connection.ask(() => this.#wakeWaiters(owner, keys, sender)),
       isQueuedFor: ({ id }) => connection.ask(() => this.table.isAwaited(id)),
       isWanted: ({ id }) => connection.ask(() => this.table.isWanted(owner, id) || this.table.isAwaited(id)),
       sendTicket: (key) =>
-        connection.ask(() => this.#tellAll((handlers) => handlers.onTicket(key.id, sender))),
+        connection.ask(() => this.#notifyAll((handlers) => handlers.onTicket(key.id, sender))),
       broadcast: (message) =>
-        connection.ask(() => this.#tellAll((handlers) => handlers.onMessage(message, sender))),
+        connection.ask(() => this.#notifyAll((handlers) => handlers.onMessage(message, sender))),
     }
   }
 
   /** Three statements in strict mode, as in a real server: the session may end between any two of them. */
-  async #marked(
+  async #withHoldRecords(
     connection: FakeConnection,
     operations: readonly LockOperation[],
     { strict, leaseMs }: LinkSettings,
@@ -335,11 +335,12 @@ export class FakeServer {
     const owner = connection.serverId
     if (!strict) return run()
     const ended = operations.filter(endsCleanly)
-    const unmarked = ended.length === 0 ? null : connection.ask(() => this.marks.unmark(owner, ended))
-    const [, reply] = await Promise.all([unmarked, run()])
+    const dropped = ended.length === 0 ? null : connection.ask(() => this.holdRecords.drop(owner, ended))
+    const [, reply] = await Promise.all([dropped, run()])
     if (!hasGranted(reply.answers)) return reply
-    const mark = (): readonly number[] | null => this.marks.mark(owner, leaseMs, operations, reply.answers)
-    return { ...reply, delaysMs: await connection.ask(mark) }
+    const record = (): readonly number[] | null =>
+      this.holdRecords.record(owner, leaseMs, operations, reply.answers)
+    return { ...reply, delaysMs: await connection.ask(record) }
   }
 
   #enqueue(
@@ -349,13 +350,13 @@ export class FakeServer {
     draws: boolean,
   ): Promise<BatchReply> {
     const { key, mode } = operation
-    const fault = this.lineFault
-    this.lineFault = null
+    const fault = this.queueFault
+    this.queueFault = null
     if (fault !== null) return connection.askLater((_, fail) => fail(fault))
-    return this.#lines.during(connection, { key, mode, waitMs }, (turn) => {
-      if (turn === 'late') return { answers: SAID.no, token: null, delaysMs: null }
+    return this.#queues.during(connection, { key, mode, waitMs }, (end) => {
+      if (end === 'late') return { answers: SAID.no, token: null, delaysMs: null }
       const reply = this.#run(connection.serverId, [operation], draws)
-      return turn === 'free' ? { ...reply, answers: SAID.free } : reply
+      return end === 'free' ? { ...reply, answers: SAID.free } : reply
     })
   }
 
@@ -364,9 +365,9 @@ export class FakeServer {
     const { serverId: owner } = connection
     if (kind !== 'enqueue') return connection.ask(() => this.#permits(owner, operation, draws))
     const wait = { key: semaphore.slot(from), mode: 'exclusive', waitMs } as const
-    return this.#lines.during(connection, wait, (turn) => {
-      const reply = this.#permits(owner, { ...operation, kind: 'take' }, draws, turn !== 'late')
-      return turn === 'free' ? { ...reply, said: 'free' } : reply
+    return this.#queues.during(connection, wait, (end) => {
+      const reply = this.#permits(owner, { ...operation, kind: 'take' }, draws, end !== 'late')
+      return end === 'free' ? { ...reply, said: 'free' } : reply
     })
   }
 
@@ -432,16 +433,16 @@ export class FakeServer {
     }
   }
 
-  #ring(owner: number, keys: readonly KeyCode[], sender: string): ReadonlySet<string> {
+  #wakeWaiters(owner: number, keys: readonly KeyCode[], sender: string): ReadonlySet<string> {
     const wanted = keys.map(({ id }) => id).filter((id) => this.table.isWanted(owner, id))
-    for (const id of wanted) this.#tellAll((handlers) => handlers.onWakeUp(id, sender))
+    for (const id of wanted) this.#notifyAll((handlers) => handlers.onWakeUp(id, sender))
     return new Set(wanted)
   }
 
-  #tellAll(tell: (handlers: NotificationHandlers) => void): void {
+  #notifyAll(deliver: (handlers: NotificationHandlers) => void): void {
     for (const connection of this.connections) {
       const isLost = this.notificationLoss > 0 && (this.#random?.next() ?? 0) < this.notificationLoss
-      if (!isLost) connection.hear(tell)
+      if (!isLost) connection.deliver(deliver)
     }
   }
 }

@@ -323,7 +323,7 @@ export function describeLockLink<C extends object>(
       expect(await ask(b, 'leave')).toBe('r')
     })
 
-    test('a yield releases the lock only if another session is interested', async () => {
+    test('a yield releases the lock only if another session is registered', async () => {
       const [a, b] = [await link('a'), await link('b')]
       const first = await tokenOf(a, 'try')
 
@@ -393,7 +393,7 @@ export function describeLockLink<C extends object>(
     })
 
     describe('in the line for a key', () => {
-      beforeEach((context) => needs(context, 'line'))
+      beforeEach((context) => needs(context, 'server queue'))
 
       const WAIT_MS = 500
       const enqueue = async (of: LockLink, mode = '', name: LockKey = 'orders'): Promise<string> =>
@@ -466,7 +466,7 @@ export function describeLockLink<C extends object>(
         expect(await turn).toBe('g')
         expect(await b.isWanted(key('orders'))).toBe(false)
         expect(await b.isQueuedFor(key('orders'))).toBe(false)
-        expect(await ask(b, 'release'), 'and a is not interested').toBe('d')
+        expect(await ask(b, 'release'), 'and a is not registered').toBe('d')
       })
 
       test('readers and writers have it in their order, readers behind one another at once', async (context) => {
@@ -870,13 +870,13 @@ export function describeLockLink<C extends object>(
     })
 
     describe('in strict mode', () => {
-      beforeEach((context) => needs(context, 'strict marks'))
+      beforeEach((context) => needs(context, 'hold records'))
 
       const strict = (sender: string, leaseMs = 24_000): Promise<LockLink> =>
         link(sender, { strict: true, leaseMs })
 
       // The first strict session sets the longest lease.
-      beforeAll(async () => void (has('strict marks') && (await strict('first', 30_000))))
+      beforeAll(async () => void (has('hold records') && (await strict('first', 30_000))))
 
       /** Requests the lock until it is granted, and returns the lock-delay of the grant. */
       async function delayOf(of: LockLink, text: string, name: LockKey): Promise<number> {
@@ -958,14 +958,14 @@ export function describeLockLink<C extends object>(
         await delayOf(b, 'try', 'd1')
         await delayOf(b, 'try', 'd2')
         await delayOf(b, 'try shared', 'd3')
-        expect((await b.run([op('relinquish', 'd1'), op('relinquish shared', 'd3')])).answers).toBe('dd')
+        expect((await b.run([op('releaseEarly', 'd1'), op('releaseEarly shared', 'd3')])).answers).toBe('dd')
         expect(await delayOf(c, 'try', 'd1')).toBe(24_000)
         expect(await delayOf(b, 'try', 'd3')).toBe(24_000)
         await world.terminate(b.serverId)
         expect(await delayOf(c, 'try', 'd2')).toBe(24_000)
       })
 
-      test('marks that a failed batch leaves delay the session itself', async () => {
+      test('hold records that a failed batch leaves delay the session itself', async () => {
         const [a, b] = [await strict('a'), await strict('b', 5000)]
         await ask(a, 'try', 'f')
         await world.terminate(a.serverId)

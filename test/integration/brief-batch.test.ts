@@ -6,7 +6,7 @@ import { decodeBrief, encodeBrief, type BriefRow } from '../../src/dialect/postg
 import { BRIEF_BATCH, CALL_BRIEF_BATCH } from '../../src/dialect/postgres/table/brief-batch-sql.js'
 import { decodeAsk, encodeAsk, type AskRow } from '../../src/dialect/postgres/table/batch.js'
 import { BATCH } from '../../src/dialect/postgres/table/batch-sql.js'
-import { answerOf, CODE, type Asked, type Told } from '../../src/dialect/rows/operations.js'
+import { answerOf, CODE, type RowRequest, type RowResult } from '../../src/dialect/rows/operations.js'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 import { createDatabase, type TestDatabase } from '../support/database.js'
@@ -50,7 +50,7 @@ async function makeRow(key: bigint, random: SeededRandom): Promise<void> {
   )
 }
 
-function ask(key: bigint, random: SeededRandom): Asked {
+function ask(key: bigint, random: SeededRandom): RowRequest {
   const code = random.pick([CODE.newExclusive, CODE.tryExclusive, CODE.releaseExclusive])
   const kind = code === CODE.releaseExclusive ? 'release' : 'try'
   const token = code === CODE.releaseExclusive ? 1024n : 0n
@@ -65,8 +65,8 @@ interface Outcome {
 }
 
 async function outcome(
-  asked: readonly Asked[],
-  carryOut: () => Promise<{ told: (Told | null)[]; rung: string | null }>,
+  asked: readonly RowRequest[],
+  carryOut: () => Promise<{ told: (RowResult | null)[]; rung: string | null }>,
 ): Promise<Outcome> {
   await client.query('SAVEPOINT before')
   const { told, rung } = await carryOut()

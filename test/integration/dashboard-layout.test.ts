@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { pageAssets } from '../../src/dashboard/assets.js'
 import { resolveDashboardOptions } from '../../src/dashboard/dashboard-options.js'
-import { DashboardSource, type DashboardPorts } from '../../src/dashboard/dashboard-source.js'
+import { DashboardSource, type DashboardHost } from '../../src/dashboard/dashboard-source.js'
 import { RequestHandler } from '../../src/dashboard/handler.js'
 import { nodeListener } from '../../src/dashboard/node-listener.js'
 import { systemClock } from '../../src/base/clock.js'
@@ -63,7 +63,7 @@ describe.skipIf(!hasBrowser)('on a bad day the page', { timeout: 60_000 }, () =>
   })
 
   async function open(
-    pool: DashboardPorts['pool'],
+    pool: DashboardHost['pool'],
     [width, height]: readonly [number, number],
   ): Promise<string[]> {
     const look = (): Promise<LockSnapshot> => Promise.resolve(badDay())

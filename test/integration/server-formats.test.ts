@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Check } from '../../src/cli/doctor/verdict.js'
 import { dashboardHandler } from '../../src/dashboard.js'
 import type { StateJson } from '../../src/dashboard/state-json.js'
-import { endSession } from '../../src/dialect/postgres/inspect/careful-look.js'
+import { endSession } from '../../src/dialect/postgres/inspect/read-in-transaction.js'
 import { lockpool } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'
 

@@ -52,7 +52,10 @@ async function play(nth: number, mishap: Mishap, setup: (typeof SETUPS)[number])
   await clock.run(2 * LEASE_MS)
   await within(script.again(), 'the script again')
   await clock.run(LEASE_MS)
-  expect({ held: server.table.heldIds, marks: server.marks.size }).toEqual({ held: [], marks: 0 })
+  expect({ held: server.table.heldIds, holdRecords: server.holdRecords.size }).toEqual({
+    held: [],
+    holdRecords: 0,
+  })
   await within(Promise.all(pools.map((each) => each.close({ graceMs: 0 }))), 'closing')
   await clock.run(2 * LEASE_MS)
   const { connections, table } = server

@@ -1,7 +1,7 @@
 import type { Assets } from '../../src/dashboard/assets.js'
 import { asset } from '../../src/dashboard/assets.js'
 import { resolveDashboardOptions, type DashboardOptions } from '../../src/dashboard/dashboard-options.js'
-import { DashboardSource, type DashboardPorts } from '../../src/dashboard/dashboard-source.js'
+import { DashboardSource, type DashboardHost } from '../../src/dashboard/dashboard-source.js'
 import { RequestHandler } from '../../src/dashboard/handler.js'
 import type { StateJson } from '../../src/dashboard/state-json.js'
 import { snapshotOf } from '../../src/inspect/snapshot.js'
@@ -24,7 +24,7 @@ export class DashboardWorld {
   looks = 0
   readonly handle: (request: Request) => Promise<Response>
 
-  constructor(options: DashboardOptions = {}, ports: Partial<DashboardPorts> & { clock?: ManualClock } = {}) {
+  constructor(options: DashboardOptions = {}, ports: Partial<DashboardHost> & { clock?: ManualClock } = {}) {
     this.clock = ports.clock ?? new ManualClock()
     const report = (error: unknown): void => void this.reported.push(error as Error)
     const source = new DashboardSource({

@@ -38,15 +38,23 @@ const BANNED: readonly (readonly [pattern: RegExp, instead: string])[] = [
 /** Identifiers that GLOSSARY.md has replaced in `src`. */
 const REPLACED_IDENTIFIERS: ReadonlySet<string> = new Set(
   (
-    'Circle Courtesy DOORBELL_MOVES Doorbell DoorbellHost DoorbellState ' +
-    'Ears GIVE_WAY_MS INTEREST_ENTRIES InterestBook Lender LenderPorts ' +
-    'LineSessions Loans MARK_CLASSES MAX_CLAIMS NO_CLAIMS Naps ' +
-    'Parked Parking PlaceInLine PostgresMarks Rung Shelf ' +
-    'ShelfRules Sightings Stock StockHost Tenant Unhoused ' +
-    'VAIN_RING_MS Vitals circleHere claimants claimedHeld countImpatient ' +
-    'hasInterest isRungMeanwhile lineUp mayLineUp ownLine ringBehind ' +
-    'ringForOthers ringMessages ringNow runMarked rungFor toRing ' +
-    'unhoused'
+    'AbortStock ArbiterPorts Asked BatchPorts CLAIM_SESSION CampaignPorts Circle Courtesy DOORBELL_MOVES ' +
+    'DashboardPorts DetailPorts Doorbell DoorbellHost DoorbellState Ears FakeLines FakeMarks Forsaken ' +
+    'FrontPorts GIVE_WAY_MS HandlerPorts HeardChange HeardMembers INTEREST_CLASS INTEREST_ENTRIES ' +
+    'INTEREST_SLOTS INTEREST_SUFFIXES InterestBook KeyNamesPorts LINE_CLASS LINE_SUFFIX Lately ' +
+    'LeaderBoardPorts Lender LenderPorts LineSessions LineTools ListeningPorts Loans LockKeeper Looker MARKED ' +
+    'MARK_CLASSES MAX_CLAIMS MysqlLine NO_CLAIMS Naps PATIENCE_MS Parked Parking PassingPorts Patience ' +
+    'PlaceInLine PlaceStore PollPorts PostgresMarks RecorderPorts ReportBoardPorts RowAsker Rung RunnerPorts ' +
+    'SemaphorePorts SessionPorts Shelf ShelfRules ShortLeases Sightings Stock StockHost TELLINGS TURN_MS ' +
+    'TablePorts Telling Tenant Told TransactionPorts TransactionTools UNMARK Unhoused UpstreamLease ' +
+    'VAIN_RING_MS Vitals WaitingLine WatchPorts asTold askedOf circleHere claimants claimedHeld countImpatient ' +
+    'doubtsOthers dropMark endLoan gaveUp giveBack givingUp goFirst hasInterest hasLeft hearsRequests ' +
+    'inOurWords isAsleep isForOthers isGivingWay isImpatient isInVain isMark isMarked isRung isRungMeanwhile ' +
+    'isTold judgeOthers leaver leftMs lendNow lendTo letGoFirst lineFault lineGoesFirst lineOf lineParameters ' +
+    'lineUp loanEnded lookForOthers markOrder marksOf mayLineUp noMarks othersOf ownLine patienceMs placeStore ' +
+    'relinquish retryMarked ringBehind ringForOthers ringMessages ringNow runMarked rungFor seasoned setMark ' +
+    'stoodInLine tellAll tellOfMade tellWrong tenant toRing trustOthers unhoused untilTold upgradeMarked ' +
+    'wasInVain wayTo yieldedInVain'
   ).split(' '),
 )
 
@@ -99,7 +107,7 @@ const CLEAN_PAGES: readonly string[] = [
   'docs/decisions/0014-what-borrowers-leave.md',
   'docs/decisions/0015-holders-write-what-they-hold.md',
   'docs/decisions/0016-keys-without-waste.md',
-  'docs/decisions/0017-a-line-at-the-server.md',
+  'docs/decisions/0017-the-server-queue.md',
   'docs/decisions/0018-rows-with-leases.md',
   'docs/decisions/0019-mariadb-and-mysql.md',
   'docs/decisions/0020-finding-the-primary.md',

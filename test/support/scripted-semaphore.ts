@@ -7,7 +7,7 @@ import { LockWaiter } from '../../src/lock/handle/lock-waiter.js'
 import type { SemaphoreHost } from '../../src/lock/semaphore/local-permits.js'
 import type { Permit } from '../../src/lock/semaphore/permit.js'
 import { SemaphoreEntry } from '../../src/lock/semaphore/semaphore-entry.js'
-import { Departure, type Request } from '../../src/lock/session/departure.js'
+import { OutgoingBatch, type Request } from '../../src/lock/session/outgoing-batch.js'
 import type { Session } from '../../src/lock/session/session.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 
@@ -65,10 +65,10 @@ export class ScriptedSemaphore {
   }
 
   /** Sends the batch. Returns the operation of the semaphore in it, or null if there is none. */
-  depart(): PermitOperation | null {
-    const departure = new Departure(this.#session)
-    for (const request of this.#requests.splice(0)) request.depart(departure)
-    return departure.permits[0]?.operation ?? null
+  joinBatch(): PermitOperation | null {
+    const outgoing = new OutgoingBatch(this.#session)
+    for (const request of this.#requests.splice(0)) request.joinBatch(outgoing)
+    return outgoing.permits[0]?.operation ?? null
   }
 
   reply(said: PermitReply['said'], slots: readonly number[] = [], more: Partial<PermitReply> = {}): void {
@@ -80,7 +80,7 @@ export class ScriptedSemaphore {
   /** Makes a first attempt that takes these slots. */
   async taken(...slots: number[]): Promise<Permit[]> {
     const asked = slots.map(() => this.acquire())
-    this.depart()
+    this.joinBatch()
     this.reply('done', slots)
     return Promise.all(asked)
   }
@@ -88,9 +88,9 @@ export class ScriptedSemaphore {
   /** Starts a caller that finds every permit taken, and then waits for a wake-up. */
   waiting(timeoutMs?: number): Promise<Permit> {
     const asked = this.acquire(timeoutMs)
-    this.depart()
+    this.joinBatch()
     this.reply('done')
-    this.depart()
+    this.joinBatch()
     this.reply('waiting')
     return asked
   }
@@ -99,7 +99,7 @@ export class ScriptedSemaphore {
   lostRace(): Promise<Permit> {
     const asked = this.waiting()
     this.entry.woken('other')
-    this.depart()
+    this.joinBatch()
     this.reply('waiting')
     return asked
   }
@@ -149,8 +149,8 @@ export class ScriptedSemaphore {
       acquired: nothing,
       released: nothing,
       lost: nothing,
-      left: nothing,
-      forget: () => void (this.isForgotten = true),
+      gone: nothing,
+      evict: () => void (this.isForgotten = true),
       entriesChanged: (by) => void (this.tableEntries += by),
       isLookDue: () => false,
       looked: () => null,

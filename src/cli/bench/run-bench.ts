@@ -18,7 +18,7 @@ export interface BenchOrder {
 }
 
 /** The time limit for steps that are normally short. Behind a pooler a notification may never arrive. */
-const PATIENCE_MS = 10_000
+const ANSWER_LIMIT_MS = 10_000
 
 function noNotification(): Error {
   return new ConnectionError(
@@ -84,7 +84,7 @@ export class Bench {
           heard = (payload) => payload === mark && resolve()
           sender.query(NOTIFY_DOCTOR, [mark]).catch(reject)
         })
-        return inTime(systemClock, PATIENCE_MS, arrival, noNotification)
+        return inTime(systemClock, ANSWER_LIMIT_MS, arrival, noNotification)
       })
       return latencyOf(name, samples)
     })
@@ -176,7 +176,7 @@ export class Bench {
       const options = {
         max: CONNECTIONS,
         maxWaiting: callers + 1,
-        acquireTimeoutMs: 2 * PATIENCE_MS + this.#order.ms,
+        acquireTimeoutMs: 2 * ANSWER_LIMIT_MS + this.#order.ms,
         keyNames: 'off',
       } as const
       return new LockPool({
@@ -197,7 +197,7 @@ export class Bench {
 
 /** Waits until a caller of the pool can be woken: before that, a release would not be a hand-off. */
 async function isWaitingIn(pool: LockPool): Promise<void> {
-  const until = systemClock.now() + PATIENCE_MS
+  const until = systemClock.now() + ANSWER_LIMIT_MS
   while (systemClock.now() < until) {
     const { keys, listener } = pool.snapshot()
     if (listener === 'listening' && keys.some(({ state }) => state === 'waiting' || state === 'queued'))

@@ -58,7 +58,7 @@ export const command: Command<BenchFlags> = {
     const address = { url: flags.url, applicationName: 'lockpool bench' }
     return withServer(address, terminal, async (connection, config) => {
       const { DOCTOR_FACTS } = await import('../doctor/doctor-sql.js')
-      const { lookOnce } = await import('../../dialect/postgres/inspect/careful-look.js')
+      const { lookOnce } = await import('../../dialect/postgres/inspect/read-in-transaction.js')
       const { product, may_draw_tokens: hasTokens } = await lookOnce<{
         product: string
         may_draw_tokens: boolean
@@ -71,13 +71,13 @@ export const command: Command<BenchFlags> = {
       }).run()
       if (!isJson && terminal.err.isTerminal) terminal.err.write('\r\u001b[K')
       if (isJson) terminal.out.write(`${jsonLine({ version: 1, server, hasTokens, ...order, ...figures })}\n`)
-      else await tell(server, hasTokens, figures, terminal)
+      else await print(server, hasTokens, figures, terminal)
       return EXIT.ok
     })
   },
 }
 
-async function tell(server: string, hasTokens: boolean, figures: Figures, { out }: Terminal): Promise<void> {
+async function print(server: string, hasTokens: boolean, figures: Figures, { out }: Terminal): Promise<void> {
   const { figureLines } = await import('../bench/figures.js')
   const head = `${server}, ${hasTokens ? 'with' : 'without'} fencing tokens`
   out.write(`${[out.paint('bold', head), '', ...figureLines(figures)].join('\n')}\n`)

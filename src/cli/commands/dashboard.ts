@@ -91,15 +91,15 @@ async function listenerOf(
   const { RequestHandler } = await import('../../dashboard/handler.js')
   const { nodeListener } = await import('../../dashboard/node-listener.js')
   const { ErrorLog } = await import('../../dashboard/error-log.js')
-  const tell = ({ message }: Error): void => err.write(`lockpool: ${printable(message)}\n`)
-  const { report } = new ErrorLog(tell, systemClock)
+  const write = ({ message }: Error): void => err.write(`lockpool: ${printable(message)}\n`)
+  const { report } = new ErrorLog(write, systemClock)
   const source = new DashboardSource({
     clock: systemClock,
     report,
     title,
     pool: null,
     look: () => explained(watch.look()),
-    end: (victim) => explained(watch.end(victim)),
+    end: (target) => explained(watch.end(target)),
   })
   const handler = new RequestHandler(options, { source, assets: pageAssets, clock: systemClock, report })
   return nodeListener((request) => handler.handle(request))

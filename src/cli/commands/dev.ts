@@ -55,15 +55,15 @@ export const command: Command<DevFlags> = {
     if (rest !== null && (rest[0] ?? '') === '') throw new UsageError('there is no command after --')
     const settings = Object.fromEntries((flags.set ?? []).map(settingOf))
     const desk = new SignalDesk()
-    const told = new Deferred<NodeJS.Signals>()
-    desk.handler = (signal) => told.resolve(signal)
+    const stopSignal = new Deferred<NodeJS.Signals>()
+    desk.handler = (signal) => stopSignal.resolve(signal)
     const { startEmbeddedPostgres } = await import('../../embedded/index.js')
     let server: EmbeddedPostgres | null = null
     try {
       server = await startEmbeddedPostgres({ port: flags.port ?? 0, settings, durable: false })
       if (rest !== null) return await runBeside(server, rest, desk, terminal)
-      tell(server, flags.json === true, terminal)
-      await untilTold(told.promise)
+      print(server, flags.json === true, terminal)
+      await untilSignaled(stopSignal.promise)
       return EXIT.ok
     } catch (error) {
       if (error instanceof InvalidOptionError)
@@ -76,9 +76,9 @@ export const command: Command<DevFlags> = {
 }
 
 /** Waits for a signal. The timer keeps this process alive, because neither the server nor a signal handler does. */
-async function untilTold(told: Promise<NodeJS.Signals>): Promise<void> {
+async function untilSignaled(stopSignal: Promise<NodeJS.Signals>): Promise<void> {
   const cancel = systemClock.after(LONGEST_MS, () => undefined)
-  await told
+  await stopSignal
   cancel()
 }
 
@@ -89,7 +89,7 @@ function settingOf(text: string): [string, SettingValue] {
   return [text.slice(0, at), text.slice(at + 1)]
 }
 
-function tell({ url, port, processId }: EmbeddedPostgres, isJson: boolean, { out }: Terminal): void {
+function print({ url, port, processId }: EmbeddedPostgres, isJson: boolean, { out }: Terminal): void {
   if (isJson) return out.write(`${jsonLine({ version: 1, url, port, processId })}\n`)
   out.write(
     [

@@ -4,7 +4,7 @@ import { systemClock } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { ConnectionError } from '../../base/errors.js'
 import type { Command } from '../command.js'
-import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, connectionSource, withOurSources } from '../connection.js'
+import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, connectionSource, withSourceNames } from '../connection.js'
 import { examine, explainUnreachable } from '../doctor/checks.js'
 import type { Check, CheckStatus } from '../doctor/verdict.js'
 import { EXIT, exitRows } from '../exit-codes.js'
@@ -52,7 +52,7 @@ const FLAGS: DoctorFlags = {
 const FAILED = 1
 
 /** Longer than its own waits for a lock and a notification. */
-const PATIENCE_MS = 20_000
+const ANSWER_LIMIT_MS = 20_000
 
 export const command: Command<DoctorFlags> = {
   usage: '[FLAGS]',
@@ -113,8 +113,8 @@ async function look(config: ClientConfig, source: string, wishes: Wishes): Promi
   try {
     const connection = await openConnection(config)
     const stalled = new Deferred<never>()
-    const cancel = systemClock.after(PATIENCE_MS, () =>
-      stalled.reject(new ConnectionError(`the server has not answered for ${PATIENCE_MS / 1000} s`)),
+    const cancel = systemClock.after(ANSWER_LIMIT_MS, () =>
+      stalled.reject(new ConnectionError(`the server has not answered for ${ANSWER_LIMIT_MS / 1000} s`)),
     )
     try {
       const facts = await Promise.race([gatherFacts(connection, config, source, wishes), stalled.promise])
@@ -126,7 +126,7 @@ async function look(config: ClientConfig, source: string, wishes: Wishes): Promi
   } catch (error) {
     // The user should see the stack of a bug.
     if (error instanceof TypeError || error instanceof InvariantError) throw error
-    const message = withOurSources(explain(error).message)
+    const message = withSourceNames(explain(error).message)
     return [explainUnreachable(codeOf(error), message, source)]
   }
 }

@@ -1,6 +1,6 @@
 import { systemClock } from '../../base/clock.js'
 import { printable } from '../../base/printable.js'
-import { administer, ERRAND_FLAGS, type Errand, type ErrandFlags } from '../administer.js'
+import { administer, ADMIN_FLAGS, type AdminOrder, type AdminFlags } from '../administer.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { parseDuration } from '../durations.js'
@@ -39,7 +39,7 @@ type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
   Readonly<Record<'backend', Flag<Backend>>> &
   Readonly<Record<'database', Flag<string>>> &
   Readonly<Record<'strict-lease', Flag<number>>> &
-  ErrandFlags
+  AdminFlags
 
 type Backend = 'advisory' | 'named' | 'table'
 
@@ -81,7 +81,7 @@ const FLAGS: InstallFlags = {
       return leaseMs !== null && leaseMs >= 1000 ? leaseMs : null
     },
   },
-  ...ERRAND_FLAGS,
+  ...ADMIN_FLAGS,
 }
 
 /** The time limit for locks of other sessions on the existing objects. */
@@ -171,7 +171,7 @@ export const command: Command<InstallFlags> = {
     const { database } = flags
     const made = database === undefined ? EXIT.ok : await makeFirst(database, flags.url, terminal)
     if (made !== EXIT.ok) return made
-    const errand: Errand = {
+    const errand: AdminOrder = {
       ...(database === undefined ? {} : { database }),
       url: flags.url,
       applicationName: 'lockpool install',

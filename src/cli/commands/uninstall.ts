@@ -1,4 +1,4 @@
-import { administer, ERRAND_FLAGS, type ErrandFlags } from '../administer.js'
+import { administer, ADMIN_FLAGS, type AdminFlags } from '../administer.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { exitRows } from '../exit-codes.js'
@@ -6,12 +6,12 @@ import { toggle, type Flag } from '../flags.js'
 import { DROP_SCHEMA } from '../../dialect/postgres/schema/schema-sql.js'
 import { UsageError } from '../usage-error.js'
 
-type UninstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & Readonly<Record<'yes', Flag<true>>> & ErrandFlags
+type UninstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> & Readonly<Record<'yes', Flag<true>>> & AdminFlags
 
 const FLAGS: UninstallFlags = {
   url: CONNECTION_FLAGS.url,
   yes: toggle({ meaning: 'confirm that it may be dropped' }),
-  ...ERRAND_FLAGS,
+  ...ADMIN_FLAGS,
 }
 
 export const command: Command<UninstallFlags> = {

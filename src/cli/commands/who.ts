@@ -54,7 +54,7 @@ export const command: Command<WhoFlags> = {
       const snapshot = await watch.look({ everything: flags.table === true, names: wanted.names })
       const found = snapshot.locks.filter(wanted.isOne)
       if (flags.json === true) terminal.out.write(`${jsonLine(whoJson(found, snapshot))}\n`)
-      else tell(wanted, found, snapshot, terminal)
+      else print(wanted, found, snapshot, terminal)
       const isHeld = found.some(({ holders }) => holders.length > 0)
       if (!snapshot.server.isStandby) return isHeld ? EXIT.ok : NOT_HELD
       // A script acts on "not held", which a standby cannot know.
@@ -77,13 +77,13 @@ function whoJson(found: readonly ServerLock[], snapshot: LockSnapshot): object {
   }
 }
 
-function tell(
+function print(
   { title, elsewhere }: WantedLocks,
   found: readonly ServerLock[],
   { locks, server }: LockSnapshot,
   { out }: Terminal,
 ): void {
-  const blocks = found.map((lock) => whoLines(lock, (pid) => othersOf(pid, lock, locks), out).join('\n'))
+  const blocks = found.map((lock) => whoLines(lock, (pid) => otherLocksOf(pid, lock, locks), out).join('\n'))
   if (blocks.length > 0) return out.write(`${blocks.join('\n\n')}\n`)
   const here = server.isStandby ? ' on this server' : ''
   const lines = [`${title} is not held${here}, and has no waiters`, ...elsewhere(locks)]
@@ -91,7 +91,7 @@ function tell(
 }
 
 /** How many locks besides this one a session holds. */
-function othersOf(pid: number, lock: ServerLock, locks: readonly ServerLock[]): number {
+function otherLocksOf(pid: number, lock: ServerLock, locks: readonly ServerLock[]): number {
   return locks.filter((each) => each !== lock && each.holders.some(({ session }) => session.pid === pid))
     .length
 }

@@ -64,12 +64,12 @@ export class CrewMember {
     this.#stopped = new Deferred()
     this.#stopped.promise.catch(() => undefined)
     this.report = NOTHING_DONE
-    this.#tell({ do: 'start', withLocks })
+    this.#send({ do: 'start', withLocks })
   }
 
   async stop(): Promise<void> {
     if (this.#isKilled) return
-    this.#tell({ do: 'stop' })
+    this.#send({ do: 'stop' })
     await this.#stopped.promise
   }
 
@@ -90,11 +90,11 @@ export class CrewMember {
   async leave(): Promise<void> {
     this.#isKilled = true
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
-    this.#tell({ do: 'leave' })
+    this.#send({ do: 'leave' })
     await this.#exited
   }
 
-  #tell(command: WorkerCommand): void {
+  #send(command: WorkerCommand): void {
     if (this.#process.connected) this.#process.send(command)
   }
 

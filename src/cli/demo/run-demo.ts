@@ -42,7 +42,7 @@ export class Demo {
   }
 
   run(): Promise<DemoOutcome> {
-    const story = this.#tell()
+    const story = this.#play()
     this.#story = story
     return story
   }
@@ -61,16 +61,16 @@ export class Demo {
     }
   }
 
-  async #tell(): Promise<DemoOutcome> {
+  async #play(): Promise<DemoOutcome> {
     const { processes, tasks, accounts, connections, seconds } = this.#order
     const ledger = await this.#prepare()
     this.#view.heading('1. Without locks')
     const without = await this.#part(ledger, false, Math.min(seconds * 1000, WITHOUT_LOCKS_MS), null)
-    this.#tellWrong(without)
+    this.#showWrongSums(without)
     this.#view.heading('2. With lockpool, the same tasks')
     const kills: KillOutcome[] = []
     const withLocks = await this.#part(ledger, true, seconds * 1000, kills)
-    this.#tellWrong(withLocks)
+    this.#showWrongSums(withLocks)
     await Promise.all(this.#crew.map((member) => member.leave()))
     return {
       version: 1,
@@ -189,14 +189,14 @@ export class Demo {
 
   async #killOne(ledger: Ledger, atMs: number): Promise<Omit<KillOutcome, 'transfersAfter'>> {
     const worker = this.#crew.length - 1
-    const victim = this.#crew[worker]!
-    const { applicationName } = victim.orders
-    victim.freeze()
+    const target = this.#crew[worker]!
+    const { applicationName } = target.orders
+    target.freeze()
     const locks = await ledger.locks(applicationName)
     const since = systemClock.now()
-    await victim.kill()
+    await target.kill()
     const after = await this.#untilInherited(ledger, applicationName, locks, since)
-    const kill = { worker: worker + 1, pid: victim.pid, atMs, locks: locks.length, ...after }
+    const kill = { worker: worker + 1, pid: target.pid, atMs, locks: locks.length, ...after }
     for (const line of killLines(kill)) this.#view.say(line)
     return kill
   }
@@ -227,7 +227,7 @@ export class Demo {
     return tally(this.#crew.map((member) => member.report))
   }
 
-  #tellWrong({ ledger: { wrongAccounts, wrongCents }, tally: { transfers }, ms }: PartOutcome): void {
+  #showWrongSums({ ledger: { wrongAccounts, wrongCents }, tally: { transfers }, ms }: PartOutcome): void {
     const found =
       wrongAccounts === 0
         ? 'every account is right to the cent'

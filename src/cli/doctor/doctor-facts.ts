@@ -1,5 +1,5 @@
 import type { OldSnapshot } from '../../dialect/server-state.js'
-import type { PatroniFacts, PatroniSilence } from './patroni.js'
+import type { PatroniFacts, PatroniUnavailable } from './patroni.js'
 
 /** The facts that the checks examine. Durations are milliseconds. */
 export interface DoctorFacts {
@@ -37,7 +37,7 @@ export interface AvailabilityFacts {
   /** `synchronous_standby_names`; empty if commits wait for no standby. */
   readonly synchronousStandbys: string
   /** Null without `--patroni`. */
-  readonly patroni: PatroniFacts | PatroniSilence | null
+  readonly patroni: PatroniFacts | PatroniUnavailable | null
 }
 
 /** A row of AVAILABILITY. */

@@ -1,7 +1,7 @@
 import type { ClientConfig } from 'pg'
 import { sleep, systemClock } from '../../base/clock.js'
 import { systemRandom } from '../../base/random.js'
-import { lookOnce } from '../../dialect/postgres/inspect/careful-look.js'
+import { lookOnce } from '../../dialect/postgres/inspect/read-in-transaction.js'
 import { hostsOf } from '../../dialect/postgres/hosts/host-list.js'
 import { explain, sqlState } from '../../dialect/postgres/connection/server-errors.js'
 import { identityOf } from '../../dialect/postgres/timeline/timeline.js'

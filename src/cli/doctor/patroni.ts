@@ -8,7 +8,7 @@ export interface PatroniFacts extends FailOverTimes {
 }
 
 /** Why Patroni gave no answer. */
-export interface PatroniSilence {
+export interface PatroniUnavailable {
   readonly problem: string
 }
 
@@ -21,7 +21,7 @@ type Get = (url: string) => Promise<unknown>
 export async function askPatroni(
   address: string,
   get: Get = getJson,
-): Promise<PatroniFacts | PatroniSilence> {
+): Promise<PatroniFacts | PatroniUnavailable> {
   try {
     const base = new URL(address)
     const [config, status] = await Promise.all([

@@ -20,7 +20,7 @@ export const NOT_RELEASED = 1
 /** How often to check whether the holders have released it. */
 const LOOK_EVERY_MS = 250
 
-interface Asked {
+interface AskedHolder {
   readonly holder: LockHolder
   readonly request: ReleaseRequest
 }
@@ -72,18 +72,24 @@ export async function askHolders(
 
 function report(
   { isJson }: BreakOrder,
-  asked: readonly Asked[],
-  keeping: readonly Asked[],
+  asked: readonly AskedHolder[],
+  keeping: readonly AskedHolder[],
   lines: readonly string[],
   { out }: Terminal,
 ): void {
-  const pids = (each: readonly Asked[]): number[] => [...new Set(each.map(({ request }) => request.serverId))]
+  const pids = (each: readonly AskedHolder[]): number[] => [
+    ...new Set(each.map(({ request }) => request.serverId)),
+  ]
   if (isJson)
     out.write(`${jsonLine({ version: 1, asked: pids(asked), keeping: pids(keeping), ended: [] })}\n`)
   else out.write(`${lines.map(printable).join('\n')}\n`)
 }
 
-function requestsFor({ locks }: LockSnapshot, { wanted, pid }: BreakOrder, reason: string | null): Asked[] {
+function requestsFor(
+  { locks }: LockSnapshot,
+  { wanted, pid }: BreakOrder,
+  reason: string | null,
+): AskedHolder[] {
   return locks.filter(wanted.isOne).flatMap((lock) =>
     lock.holders
       .filter(({ session }) => pid === null || session.pid === pid)
@@ -105,9 +111,9 @@ function keyIdOf({ kind, id }: ServerLock): string {
 async function untilReleased(
   inspector: Inspector,
   { wanted, pid }: BreakOrder,
-  asked: readonly Asked[],
+  asked: readonly AskedHolder[],
   waitMs: number,
-): Promise<Asked[]> {
+): Promise<AskedHolder[]> {
   const deadline = systemClock.now() + waitMs
   for (;;) {
     const now = requestsFor(
@@ -116,13 +122,13 @@ async function untilReleased(
       null,
     )
     const keeping = asked.filter((each) => now.some((other) => isSame(each, other)))
-    const leftMs = deadline - systemClock.now()
-    if (keeping.length === 0 || leftMs <= 0) return keeping
-    await sleep(systemClock, Math.min(LOOK_EVERY_MS, leftMs))
+    const remainingMs = deadline - systemClock.now()
+    if (keeping.length === 0 || remainingMs <= 0) return keeping
+    await sleep(systemClock, Math.min(LOOK_EVERY_MS, remainingMs))
   }
 }
 
-function isSame(one: Asked, other: Asked): boolean {
+function isSame(one: AskedHolder, other: AskedHolder): boolean {
   return (
     one.request.serverId === other.request.serverId &&
     one.request.keyId === other.request.keyId &&

@@ -103,7 +103,7 @@ async function carryOut(
   for (const { session } of holders) {
     try {
       const isGone = (await inspector.end(session)) !== 'there'
-      const otherLocks = othersOf(session.pid, order.wanted, before).map(titled)
+      const otherLocks = otherLocksOf(session.pid, order.wanted, before).map(titled)
       ended.push({ pid: session.pid, isGone, otherLocks })
     } catch (error) {
       if (sqlState(error) !== '42501') throw error
@@ -144,7 +144,7 @@ function hitLines(
   return [
     isSession ? 'this session would end' : `${out.paint('bold', printable(wanted.title))} is held by`,
     ...holders.flatMap((holder) => {
-      const others = othersOf(holder.session.pid, wanted, snapshot)
+      const others = otherLocksOf(holder.session.pid, wanted, snapshot)
       const lines = holderLines(holder, isSession ? 0 : others.length, out)
       if (others.length === 0) return lines
       const left = others.length - MOST_NAMED
@@ -157,7 +157,7 @@ function hitLines(
 }
 
 /** What the session holds besides the lock that it must give up. If the session itself is the target, everything. */
-function othersOf(pid: number, wanted: WantedLocks, { locks }: LockSnapshot): ServerLock[] {
+function otherLocksOf(pid: number, wanted: WantedLocks, { locks }: LockSnapshot): ServerLock[] {
   return locks.filter(
     (lock) =>
       (wanted.isSession === true || !wanted.isOne(lock)) &&

@@ -1,7 +1,7 @@
 import { systemClock, type Clock } from '../../base/clock.js'
 import { Deferred } from '../../base/deferred.js'
 import { ConnectionError } from '../../base/errors.js'
-import { endSession, lookCarefully } from '../../dialect/postgres/inspect/careful-look.js'
+import { endSession, readInTransaction } from '../../dialect/postgres/inspect/read-in-transaction.js'
 import type { InspectOptions } from '../../dialect/postgres/inspect/read-server-state.js'
 import { askForRelease, withdrawRequest } from '../../dialect/postgres/records/release-requests.js'
 import type { Queryable } from '../../dialect/queryable.js'
@@ -45,7 +45,7 @@ export interface PostgresToWatch extends Queryable {
 export function watchedPostgres(connection: PostgresToWatch): WatchedConnection {
   return {
     place: connection.place ?? null,
-    look: (options) => lookCarefully(connection, options),
+    look: (options) => readInTransaction(connection, options),
     end: ({ pid, startedAt }) => endSession(connection, pid, startedAt),
     requests: {
       ask: (request, startedAt) => askForRelease(connection, request, startedAt),
@@ -57,7 +57,7 @@ export function watchedPostgres(connection: PostgresToWatch): WatchedConnection 
   }
 }
 
-export interface WatchPorts {
+export interface ServerWatchHost {
   readonly clock: Clock
   /** The signal ends the attempt. */
   readonly open: (signal: AbortSignal) => Promise<WatchedConnection>
@@ -70,19 +70,19 @@ interface Line {
 }
 
 /** Longer than any of the statements may take: after that the server or the network does not answer. */
-const PATIENCE_MS = 10_000
+const ANSWER_LIMIT_MS = 10_000
 
 /** Inspects the locks of a server repeatedly, through one connection that is opened when needed and replaced when lost. */
 export class ServerWatch {
-  readonly #ports: WatchPorts
+  readonly #host: ServerWatchHost
   #line: Line | null = null
   #place: string | null = null
   /** Settles when the last request is answered or given up. */
   #turn: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
-  constructor(ports: WatchPorts) {
-    this.#ports = ports
+  constructor(host: ServerWatchHost) {
+    this.#host = host
   }
 
   /** The server that the last connection led to, if known. */
@@ -121,7 +121,7 @@ export class ServerWatch {
     this.#line = null
     line?.attempt.abort()
     const connection = await line?.connection.catch(() => null)
-    if (connection) await hangUp(connection, this.#ports.clock)
+    if (connection) await hangUp(connection, this.#host.clock)
   }
 
   /** Sends one request at a time: a statement in between would be part of the transaction of an inspection. */
@@ -133,9 +133,9 @@ export class ServerWatch {
 
   async #askNow<T>(question: (connection: WatchedConnection) => Promise<T>): Promise<T> {
     const stalled = new Deferred<never>()
-    const cancel = this.#ports.clock.after(PATIENCE_MS, () => {
+    const cancel = this.#host.clock.after(ANSWER_LIMIT_MS, () => {
       this.#drop()
-      stalled.reject(new ConnectionError(`the server has not answered for ${PATIENCE_MS / 1000} s`))
+      stalled.reject(new ConnectionError(`the server has not answered for ${ANSWER_LIMIT_MS / 1000} s`))
     })
     try {
       return await Promise.race([this.#open().then(question), stalled.promise])
@@ -148,18 +148,18 @@ export class ServerWatch {
     if (this.#isClosed) throw new ConnectionError('the watch is closed')
     if (this.#line !== null) return this.#line.connection
     const attempt = new AbortController()
-    const line = { attempt, connection: this.#ports.open(attempt.signal) }
+    const line = { attempt, connection: this.#host.open(attempt.signal) }
     this.#line = line
-    const forget = (): void => {
+    const unsubscribe = (): void => {
       if (this.#line === line) this.#line = null
     }
     try {
       const connection = await line.connection
-      connection.onEnd(forget)
+      connection.onEnd(unsubscribe)
       this.#place = connection.place
       return connection
     } catch (error) {
-      forget()
+      unsubscribe()
       throw error
     }
   }
@@ -194,7 +194,7 @@ export async function withPostgresWatch(
 
 /** Calls `use` with a connected watch. It prints an error of the server in one line, and returns its exit code. */
 export async function withWatch(
-  open: WatchPorts['open'],
+  open: ServerWatchHost['open'],
   terminal: Terminal,
   use: (watch: ServerWatch) => Promise<ExitStatus>,
 ): Promise<ExitStatus> {

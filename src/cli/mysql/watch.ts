@@ -1,6 +1,6 @@
 import { LockNames } from '../../dialect/mysql/keys/lock-names.js'
 import type { NamedLock } from '../../dialect/mysql/inspect/read-server-state.js'
-import { endHolder, lookAtLocks } from '../../dialect/mysql/look-around.js'
+import { endHolder, lookAtLocks } from '../../dialect/mysql/both-backends.js'
 import { explain } from '../../dialect/mysql/connection/server-errors.js'
 import type { ServerConnection } from '../../dialect/mysql/connection/server-connection.js'
 import type { KeyNameRow } from '../../dialect/postgres/records/key-names.js'

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Clock } from '../../base/clock.js'
-import { Family } from './family.js'
+import { CommandProcesses } from './command-processes.js'
 import { readProcess } from './process-table.js'
 
 /** How a process ended: with an exit code, or by a signal. */
@@ -26,7 +26,7 @@ const KEYBOARD_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUI
  */
 export class Child {
   readonly pid: number
-  readonly family: Family
+  readonly processes: CommandProcesses
   readonly ended: Promise<ChildEnd>
   readonly #process: ChildProcess
   readonly #sharesTerminal: boolean
@@ -34,7 +34,7 @@ export class Child {
 
   private constructor(child: ChildProcess, sharesTerminal: boolean, clock: Clock) {
     this.pid = child.pid!
-    this.family = new Family(this.pid, !sharesTerminal, clock)
+    this.processes = new CommandProcesses(this.pid, !sharesTerminal, clock)
     this.#process = child
     this.#sharesTerminal = sharesTerminal
     this.ended = new Promise((resolve) => {
@@ -69,13 +69,13 @@ export class Child {
   passOn(signal: NodeJS.Signals): boolean {
     if (this.#sharesTerminal && KEYBOARD_SIGNALS.has(signal) && isInForeground()) {
       this.#isToldToEnd = true
-      this.family.look()
+      this.processes.look()
       return false
     }
     if (PRIVATE_SIGNALS.has(signal)) this.#process.kill(signal)
     else {
       this.#isToldToEnd = true
-      this.family.signal(signal)
+      this.processes.signal(signal)
     }
     return true
   }
@@ -86,7 +86,7 @@ export class Child {
    */
   async finished(graceMs: number): Promise<{ readonly end: ChildEnd; readonly left: readonly number[] }> {
     const end = await this.ended
-    return { end, left: this.#isToldToEnd ? await this.family.gone(graceMs) : [] }
+    return { end, left: this.#isToldToEnd ? await this.processes.gone(graceMs) : [] }
   }
 }
 

@@ -1,4 +1,4 @@
-import { withOurSources } from '../connection.js'
+import { withSourceNames } from '../connection.js'
 import { durationText } from '../durations.js'
 import { EXIT, exitNameOf, type ExitName } from '../exit-codes.js'
 import type { RunOrder } from './run-order.js'
@@ -11,9 +11,9 @@ export interface Failure {
   readonly exitCode: number
 }
 
-type Asked = Pick<RunOrder, 'command' | 'connection' | 'waitMs'>
+type FailedOrder = Pick<RunOrder, 'command' | 'connection' | 'waitMs'>
 
-export function failure(error: unknown, order: Asked): Failure {
+export function failure(error: unknown, order: FailedOrder): Failure {
   const spawning = spawnFailure(error, order.command[0]!)
   if (spawning !== null) return spawning
   let name: ExitName = exitNameOf(error)
@@ -26,16 +26,20 @@ export function failure(error: unknown, order: Asked): Failure {
     const after = order.waitMs === 0 ? '' : `; gave up after ${durationText(order.waitMs)}`
     return {
       code,
-      message: `the database cannot be used: ${withOurSources(why)}${after}`,
+      message: `the database cannot be used: ${withSourceNames(why)}${after}`,
       exitCode: EXIT[name],
     }
   }
-  return { code: String(code), message: inOurWords(String(code), message, order), exitCode: EXIT[name] }
+  return {
+    code: String(code),
+    message: withCommandLineNames(String(code), message, order),
+    exitCode: EXIT[name],
+  }
 }
 
 /** The library's messages name its options; users of the command line know flags and variables. */
-function inOurWords(code: string, message: string, { connection }: Asked): string {
-  if (code === 'CONNECTION_FAILED') return `the database cannot be used: ${withOurSources(message)}`
+function withCommandLineNames(code: string, message: string, { connection }: FailedOrder): string {
+  if (code === 'CONNECTION_FAILED') return `the database cannot be used: ${withSourceNames(message)}`
   const flagged = message.replace('"namespace"', '--namespace')
   return connection === null ? flagged : flagged.replace('"connection"', connection.source)
 }

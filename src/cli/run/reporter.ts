@@ -3,7 +3,7 @@ import { jsonLine, printableLines } from '../../base/printable.js'
 import type { LockKey } from '../../dialect/lock-key.js'
 import { keyInWords, semaphoreInWords } from '../../dialect/key-words.js'
 import type { Channel } from '../terminal.js'
-import { TELLINGS, type RunEventName, type RunEvents } from './run-events.js'
+import { RUN_REPORTS, type RunEventName, type RunEvents } from './run-events.js'
 
 export type Report = <Name extends RunEventName>(name: Name, event: RunEvents[Name]) => void
 
@@ -28,7 +28,7 @@ export function reporter(channel: Channel, clock: Clock, order: Reported): Repor
   const inWords = order.permits === null ? keyInWords : semaphoreInWords
   const lock = order.keys.map(inWords).join(', ')
   return (name, event) => {
-    const { shown, text } = TELLINGS[name]
+    const { shown, text } = RUN_REPORTS[name]
     const isShown = shown === 'always' || order.isVerbose || (shown === 'on a terminal' && channel.isTerminal)
     if (!isShown) return
     const paint = shown === 'always' ? 'red' : 'dim'

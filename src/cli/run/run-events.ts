@@ -42,13 +42,13 @@ export interface RunEvents {
 export type RunEventName = keyof RunEvents
 
 /** The text of an event for people, and when it is shown. `--verbose` shows all events. */
-interface Telling<E> {
+interface RunReport<E> {
   readonly shown: 'always' | 'on a terminal' | 'verbose'
   /** `lock` is the lock, in words. */
   readonly text: (event: E, lock: string) => string
 }
 
-export const TELLINGS: { readonly [Name in RunEventName]: Telling<RunEvents[Name]> } = {
+export const RUN_REPORTS: { readonly [Name in RunEventName]: RunReport<RunEvents[Name]> } = {
   waiting: {
     shown: 'on a terminal',
     text: ({ waitMs }, lock) =>

@@ -145,7 +145,7 @@ export class RunUnderLock {
 
   async #endChild(child: Child, exitCode: number): Promise<ExitStatus> {
     const afterMs = this.#order.killAfterMs
-    const left = await child.family.end(afterMs, () => this.#report('killing', { afterMs }))
+    const left = await child.processes.end(afterMs, () => this.#report('killing', { afterMs }))
     if (left.length > 0) this.#report('left', { pids: left, reason: 'and cannot be ended' })
     if (!left.includes(child.pid)) await child.ended
     return exitCode

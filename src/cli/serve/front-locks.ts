@@ -11,7 +11,7 @@ const MOST_WAITING = 1_000_000
 export function openLocks(
   order: ServeOrder,
   url: string | undefined,
-  tell: (message: string) => void,
+  report: (message: string) => void,
 ): LockPool {
   const pool = new LockPool({
     max: order.max,
@@ -24,10 +24,11 @@ export function openLocks(
     ...(url === undefined ? {} : { connection: url }),
   })
   pool.on('warning', ({ message, error }) => {
-    if (pool.snapshot().state === 'open') tell(error === undefined ? message : `${message}: ${error.message}`)
+    if (pool.snapshot().state === 'open')
+      report(error === undefined ? message : `${message}: ${error.message}`)
   })
   pool.on('session:lost', ({ reason, locks }) =>
-    tell(`a lock session was lost with ${locks} locks: ${reason}`),
+    report(`a lock session was lost with ${locks} locks: ${reason}`),
   )
   return pool
 }

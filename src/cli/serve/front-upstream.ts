@@ -6,17 +6,17 @@ import { InvalidOptionError } from '../../base/errors.js'
 import { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Evaluator } from '../../serve/upstream/passing.js'
 import type { ClientSession } from '../../serve/session/client-session.js'
-import type { SessionPorts } from '../../serve/session/session-ports.js'
+import type { ClientSessionHost } from '../../serve/session/client-session-host.js'
 import type { SecretOf } from '../../serve/startup/users.js'
 import { AuthQuery } from '../../serve/upstream/auth-query.js'
-import { ShortLeases } from '../../serve/upstream/short-leases.js'
+import { ShortCheckouts } from '../../serve/upstream/short-checkouts.js'
 import { PassingSession } from '../../serve/upstream/passing-session.js'
 import { UpstreamEvaluator } from '../../serve/upstream/upstream-evaluator.js'
 import {
   OwnUpstream,
   PooledUpstream,
   upstreamFactory,
-  type OpenCarrier,
+  type OpenTransport,
   type UpstreamSource,
 } from '../../serve/upstream/upstream-source.js'
 import type { ServeOrder } from './serve-order.js'
@@ -29,7 +29,7 @@ export interface FrontUpstream {
   readonly evaluator: Evaluator
   /** Null without --auth-query. */
   readonly secretOf: SecretOf | null
-  readonly passingFor: SessionPorts<ClientSession>['passingFor']
+  readonly passingFor: ClientSessionHost<ClientSession>['passingFor']
   close(): Promise<void>
 }
 
@@ -37,7 +37,7 @@ export interface FrontUpstream {
 export function openUpstream(
   { others, max, authQuery }: ServeOrder,
   url: string | undefined,
-  tell: (message: string) => void,
+  report: (message: string) => void,
 ): FrontUpstream {
   const closing = new AbortController()
   const open = carrierTo(url, 'lockpool serve')
@@ -47,12 +47,12 @@ export function openUpstream(
   // A flood of logins must not delay the clients that have logged in.
   const asking = new ConnectionPool(upstreamFactory(open), { min: 0, max: 1 })
   const pool = new ConnectionPool(upstreamFactory(open), { min: 0, max })
-  const leasesOf = (connections: typeof pool): ShortLeases =>
-    new ShortLeases(new PooledUpstream(connections, LEASE_TIMEOUT_MS), systemClock, closing.signal)
+  const leasesOf = (connections: typeof pool): ShortCheckouts =>
+    new ShortCheckouts(new PooledUpstream(connections, LEASE_TIMEOUT_MS), systemClock, closing.signal)
   const passing = passingSource(others, new PooledUpstream(pool, LEASE_TIMEOUT_MS))
   return {
     evaluator: new UpstreamEvaluator(leasesOf(evaluating)),
-    secretOf: authQuery === null ? null : new AuthQuery(leasesOf(asking), authQuery, tell).secretOf,
+    secretOf: authQuery === null ? null : new AuthQuery(leasesOf(asking), authQuery, report).secretOf,
     passingFor:
       passing === null
         ? null
@@ -70,7 +70,7 @@ function passingSource(others: ServeOrder['others'], pooled: UpstreamSource): Up
   return others.kind === 'pass' ? pooled : new OwnUpstream(carrierTo(others.url, ''), LEASE_TIMEOUT_MS)
 }
 
-function carrierTo(url: string | undefined, applicationName: string): OpenCarrier {
+function carrierTo(url: string | undefined, applicationName: string): OpenTransport {
   const { settings, problem } = readConnection(url)
   if (problem !== null) throw new InvalidOptionError([problem])
   const config = clientConfig(settings, applicationName)

@@ -30,11 +30,11 @@ export interface OpenFront {
 export async function openFront(
   order: ServeOrder,
   url: string | undefined,
-  tell: (message: string) => void,
+  report: (message: string) => void,
 ): Promise<OpenFront> {
-  const upstream = openUpstream(order, url, tell)
+  const upstream = openUpstream(order, url, report)
   const rules = await readRules(order, upstream.secretOf)
-  const pool = openLocks(order, url, tell)
+  const pool = openLocks(order, url, report)
   const close = async (): Promise<void> => {
     await Promise.all([pool.close({ graceMs: 0 }), upstream.close()])
   }
@@ -59,7 +59,7 @@ export async function openFront(
         evaluator: upstream.evaluator,
         passingFor: upstream.passingFor,
         mayPin: order.mayPin,
-        failed: (error) => tell(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+        failed: (error) => report(error instanceof Error ? (error.stack ?? error.message) : String(error)),
       },
     )
     pool.on('lock:lost', () => front.lockLost())

@@ -18,15 +18,15 @@ import { BadFileError } from './startup-files.js'
 /** Runs a front until a signal ends it. */
 export async function runServe(order: ServeOrder, terminal: Terminal): Promise<ExitStatus> {
   const desk = new SignalDesk()
-  const told = new Deferred<NodeJS.Signals>()
-  desk.handler = (signal) => told.resolve(signal)
+  const stopSignal = new Deferred<NodeJS.Signals>()
+  desk.handler = (signal) => stopSignal.resolve(signal)
   let dev: EmbeddedPostgres | null = null
   try {
     if (order.isDev) dev = await startEmbeddedPostgres({ durable: false })
     const url = dev?.url ?? connectionSource(order.url, process.env)?.url
     if (isMysql(url))
       throw new BadFileError('lockpool serve needs a PostgreSQL, and this is the address of another database')
-    return await serve(order, url, { desk, told }, terminal)
+    return await serve(order, url, { desk, stopSignal }, terminal)
   } catch (error) {
     if (error instanceof BadFileError) {
       terminal.err.write(`lockpool: ${printable(error.message)}\n`)
@@ -40,7 +40,7 @@ export async function runServe(order: ServeOrder, terminal: Terminal): Promise<E
 
 interface Signals {
   readonly desk: SignalDesk
-  readonly told: Deferred<NodeJS.Signals>
+  readonly stopSignal: Deferred<NodeJS.Signals>
 }
 
 async function serve(
@@ -49,12 +49,12 @@ async function serve(
   signals: Signals,
   terminal: Terminal,
 ): Promise<ExitStatus> {
-  const tell = (message: string): void => terminal.err.write(`lockpool: ${printable(message)}\n`)
-  const open = await openFront(order, url, tell)
+  const report = (message: string): void => terminal.err.write(`lockpool: ${printable(message)}\n`)
+  const open = await openFront(order, url, report)
   const metrics = new MetricsServer(open.front, open.pool)
   // When a stall begins, a third of the lease may have passed since the last heartbeat. The watchdog acts
   // after half a lease more, before the lease ends.
-  const watchdog = new Watchdog(systemClock, order.leaseMs / 2, tell)
+  const watchdog = new Watchdog(systemClock, order.leaseMs / 2, report)
   try {
     if (order.metrics !== null) await metrics.listen(order.metrics)
     return await listenUntilTold(open, order, signals, terminal)
@@ -68,7 +68,7 @@ async function serve(
 async function listenUntilTold(
   open: OpenFront,
   order: ServeOrder,
-  { desk, told }: Signals,
+  { desk, stopSignal }: Signals,
   terminal: Terminal,
 ): Promise<ExitStatus> {
   const { front } = open
@@ -81,9 +81,9 @@ async function listenUntilTold(
   }
   desk.handler = (signal) => {
     if (signal === 'SIGHUP') void reload(open, terminal)
-    else if (signal !== 'SIGUSR1' && signal !== 'SIGUSR2') told.resolve(signal)
+    else if (signal !== 'SIGUSR1' && signal !== 'SIGUSR2') stopSignal.resolve(signal)
   }
-  await told.promise
+  await stopSignal.promise
   const again = new Deferred<void>()
   desk.handler = (signal) => {
     if (signal === 'SIGTERM' || signal === 'SIGINT') again.resolve()

@@ -13,7 +13,7 @@ export class Refused extends Error {
 }
 
 /** Longer than any inspection may take. */
-const PATIENCE_MS = 15_000
+const ANSWER_LIMIT_MS = 15_000
 
 /** Sends requests to the dashboard. A token is kept only while the page is open. */
 export class Client {
@@ -28,7 +28,7 @@ export class Client {
   async state(): Promise<StateJson> {
     const response = await fetch('api/state', {
       headers: this.#authorization(),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
     })
     const state = await answerOf<StateJson>(response)
     this.#csrf = state.csrf
@@ -45,7 +45,7 @@ export class Client {
         authorization: `Bearer ${token}`,
       },
       body: JSON.stringify(order),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
     })
     if (response.status === 409) return { ended: false, isStillThere: false }
     return answerOf<EndedJson>(response)

@@ -5,7 +5,7 @@ import { age, count, processName, sessionName, sessionState } from './words.js'
 /** What `--raw` takes: keys of PostgreSQL itself. */
 const RAW_KEY = /^-?\d+(?:,-?\d+)?$/
 
-export interface DetailPorts {
+export interface DetailHost {
   readonly close: () => void
   readonly end: (session: SessionJson) => void
 }
@@ -14,34 +14,34 @@ export interface DetailPorts {
 const MOST_WAITERS = 100
 
 /** The details of one lock. Null closes them. */
-export function showDetail(id: string | null, state: StateJson, ports: DetailPorts): void {
+export function showDetail(id: string | null, state: StateJson, host: DetailHost): void {
   const section = byId('detail')
   section.hidden = id === null
   if (id === null) return
   const lock = state.locks.find((each) => each.id === id)
-  showChildren(section, lock === undefined ? gone(id, ports) : detail(lock, state, ports))
+  showChildren(section, lock === undefined ? gone(id, host) : detail(lock, state, host))
 }
 
-function heading(title: string, { close }: DetailPorts): HTMLElement {
+function heading(title: string, { close }: DetailHost): HTMLElement {
   const button = el('button', { type: 'button', 'data-key': 'close', title: 'Close (Esc)' }, 'Close')
   button.addEventListener('click', close)
   return el('header', {}, el('h2', { id: 'detail-title' }, title), button)
 }
 
-function gone(id: string, ports: DetailPorts): HTMLElement[] {
-  return [heading(id, ports), el('p', { class: 'dim' }, 'It is free now, and has no waiters.')]
+function gone(id: string, host: DetailHost): HTMLElement[] {
+  return [heading(id, host), el('p', { class: 'dim' }, 'It is free now, and has no waiters.')]
 }
 
-function detail(lock: LockJson, state: StateJson, ports: DetailPorts): HTMLElement[] {
+function detail(lock: LockJson, state: StateJson, host: DetailHost): HTMLElement[] {
   const { holders, waiters } = lock
   return [
-    heading(lock.title, ports),
+    heading(lock.title, host),
     facts(lock),
     el(
       'div',
       {},
       el('h3', {}, holders.length === 0 ? 'Not held' : 'Held by'),
-      ...holders.map((holder) => holderCard(holder, state, ports)),
+      ...holders.map((holder) => holderCard(holder, state, host)),
     ),
     el(
       'div',
@@ -85,7 +85,7 @@ function list(rows: readonly (readonly [string, string | null])[]): HTMLElement 
 function holderCard(
   holder: HolderJson,
   { sessions, mayEnd, locks }: StateJson,
-  { end }: DetailPorts,
+  { end }: DetailHost,
 ): HTMLElement {
   const { pid, permit, mode, token, isHere } = holder
   const session = sessions[String(pid)]

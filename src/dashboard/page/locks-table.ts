@@ -24,14 +24,14 @@ const COLUMNS: readonly Column[] = [
   { sortBy: 'waiters', title: 'Waiters', width: '17%', isNumber: true },
 ]
 
-export interface TablePorts {
+export interface TableHost {
   readonly open: (id: string) => void
   readonly order: (by: SortBy) => void
 }
 
 /** A table with elements only for the visible rows, which are reused: updates only change texts. */
 export class LocksTable {
-  readonly #ports: TablePorts
+  readonly #host: TableHost
   readonly #scroll = byId('locks')
   readonly #heads = COLUMNS.map((column) => this.#head(column))
   readonly #above = spacer()
@@ -45,8 +45,8 @@ export class LocksTable {
   /** The row that Tab selects. */
   #current = 0
 
-  constructor(ports: TablePorts) {
-    this.#ports = ports
+  constructor(host: TableHost) {
+    this.#host = host
     const heads = el('tr', { 'aria-rowindex': '1' }, ...this.#heads)
     const columns = COLUMNS.map(({ width }) => el('col', { width }))
     this.#table = el(
@@ -80,7 +80,7 @@ export class LocksTable {
     if (isNew && at >= 0) this.#scrollToCurrent()
   }
 
-  markOrder(by: SortBy, isDescending: boolean): void {
+  showOrder(by: SortBy, isDescending: boolean): void {
     COLUMNS.forEach(({ sortBy }, i) => {
       const order = isDescending ? 'descending' : 'ascending'
       setAttribute(this.#heads[i]!, 'aria-sort', sortBy === by ? order : 'none')
@@ -106,7 +106,7 @@ export class LocksTable {
 
   #head({ sortBy, title, isNumber }: Column): HTMLTableCellElement {
     const button = el('button', { type: 'button', class: isNumber === true ? 'number' : null }, title)
-    button.addEventListener('click', () => this.#ports.order(sortBy))
+    button.addEventListener('click', () => this.#host.order(sortBy))
     return el('th', { scope: 'col', 'aria-sort': 'none', class: isNumber === true ? 'number' : null }, button)
   }
 
@@ -142,7 +142,7 @@ export class LocksTable {
     const row = this.#rows.find(({ element }) => element.contains(target as Node))
     if (row === undefined || row.lock === null) return
     this.#current = row.index
-    this.#ports.open(row.lock.id)
+    this.#host.open(row.lock.id)
   }
 
   #onKey(event: KeyboardEvent): void {
@@ -153,7 +153,7 @@ export class LocksTable {
     }
     const step = steps[event.key]
     if (step !== undefined) this.move(step)
-    else if (event.key === 'Enter') this.#ports.open(this.#locks[this.#current]!.id)
+    else if (event.key === 'Enter') this.#host.open(this.#locks[this.#current]!.id)
     else return
     event.preventDefault()
     // Otherwise the page's own handler would move the row once more.

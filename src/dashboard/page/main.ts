@@ -3,7 +3,7 @@ import type { StateJson } from '../state-json.js'
 import { showChains } from './chains-view.js'
 import { ChartsView } from './charts-view.js'
 import { Client, Refused } from './client.js'
-import { showDetail, type DetailPorts } from './detail-view.js'
+import { showDetail, type DetailHost } from './detail-view.js'
 import { byId, el, setText, showChildren } from './dom.js'
 import { askToEnd } from './end-dialog.js'
 import { nextTrouble, showHealth } from './health-view.js'
@@ -64,7 +64,7 @@ function show(): void {
   showEmpty(state, locks.length)
 }
 
-const detailPorts: DetailPorts = {
+const detailPorts: DetailHost = {
   close: closeDetail,
   end: (session) => {
     if (state !== null) askToEnd(session, state, client, () => poll.now())
@@ -113,7 +113,7 @@ function showEmpty({ locks, server }: StateJson, shown: number): void {
 
 function want(change: Partial<Wanted>): void {
   wanted = { ...wanted, ...change }
-  table.markOrder(wanted.sortBy, wanted.isDescending)
+  table.showOrder(wanted.sortBy, wanted.isDescending)
   show()
 }
 

@@ -1,6 +1,6 @@
 import { after } from './ticker.js'
 
-export interface PollPorts {
+export interface PollHost {
   /** One request. It must not reject. */
   readonly look: () => Promise<void>
   readonly everyMs: () => number
@@ -8,13 +8,13 @@ export interface PollPorts {
 
 /** Polls: never twice at once, and not while the page is hidden. */
 export class Poll {
-  readonly #ports: PollPorts
+  readonly #host: PollHost
   #isPaused = false
   #isLooking = false
   #cancel: (() => void) | null = null
 
-  constructor(ports: PollPorts) {
-    this.#ports = ports
+  constructor(host: PollHost) {
+    this.#host = host
     document.addEventListener('visibilitychange', () => this.now())
   }
 
@@ -33,9 +33,9 @@ export class Poll {
     this.#cancel = null
     if (this.#isPaused || this.#isLooking || document.hidden) return
     this.#isLooking = true
-    void this.#ports.look().then(() => {
+    void this.#host.look().then(() => {
       this.#isLooking = false
-      if (!this.#isPaused) this.#cancel = after(this.#ports.everyMs(), () => this.now())
+      if (!this.#isPaused) this.#cancel = after(this.#host.everyMs(), () => this.now())
     })
   }
 }

@@ -43,7 +43,7 @@ const NAMED_LOCKS: Capabilities = {
     messages:
       'a server can wake a session of another process but cannot pass it a message: deadlocks between processes are not found',
     'lock table': 'named locks are kept in memory, without a limit',
-    'strict marks': 'nothing outlives a session on the server',
+    'hold records': 'nothing outlives a session on the server',
   },
   renewedBy: 'statement',
   tokens: 'per batch',
@@ -57,7 +57,8 @@ const NAMED_LOCKS_OF_MYSQL: Capabilities = {
   ...NAMED_LOCKS,
   gaps: {
     ...NAMED_LOCKS.gaps,
-    line: 'GET_LOCK waits for whole seconds in MySQL, which is longer than a statement of a lock session may take: waiters are woken instead',
+    'server queue':
+      'GET_LOCK waits for whole seconds in MySQL, which is longer than a statement of a lock session may take: waiters are woken instead',
   },
 }
 

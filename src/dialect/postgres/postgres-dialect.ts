@@ -59,7 +59,7 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
     const server = LeasedConnection.serverOf(connection)
     server.onEnd(ended)
     const second: BorrowSecond<ServerConnection> | null =
-      another && ((use) => another((lent) => use(LeasedConnection.serverOf(lent))))
+      another && ((use) => another((borrowed) => use(LeasedConnection.serverOf(borrowed))))
     try {
       const facts = await attach(server, settings, second)
       await this.#channel.learn(server, settings.fencing !== 'off')

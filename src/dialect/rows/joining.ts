@@ -22,7 +22,7 @@ export interface Joined {
 }
 
 /** Sends nothing more once the session is not wanted. */
-export async function whileWanted<T>(
+export async function untilAborted<T>(
   runner: { isOver: boolean },
   signal: AbortSignal,
   use: () => Promise<T>,

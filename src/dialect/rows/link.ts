@@ -10,11 +10,11 @@ import {
 } from '../lock-operation.js'
 import type { PermitOperation, PermitReply } from '../permit-operation.js'
 import type { ServerName } from '../server-name.js'
-import { RowAsker } from './asker.js'
+import { RowBatches } from './row-batches.js'
 import { HeldRows } from './held-rows.js'
 import { KnownRows } from './known-rows.js'
 import type { Member } from './member.js'
-import { answerOf, CODE, codeOf, FLAG, isGrant, type Asked, type Told } from './operations.js'
+import { answerOf, CODE, codeOf, FLAG, isGrant, type RowRequest, type RowResult } from './operations.js'
 import { RowPermits } from './permits.js'
 import type { RowKey } from './row-key.js'
 import type { Waits } from './waits.js'
@@ -42,7 +42,7 @@ export class RowLink implements LockLink {
   readonly #held = new HeldRows()
   /** Keys of failed operations, whose outcome is unknown until `reconcile`. */
   readonly #doubtful = new Map<string, RowKey>()
-  readonly #asker: RowAsker
+  readonly #batches: RowBatches
   readonly #permits: RowPermits
 
   constructor(member: Member, waits: Waits, facts: RowFacts) {
@@ -56,10 +56,10 @@ export class RowLink implements LockLink {
     this.#known = new KnownRows(facts.floor)
     this.#waits = waits
     if (facts.secret !== null) waits.trust(String(member.id), facts.secret)
-    this.#asker = new RowAsker(member, this.#known)
+    this.#batches = new RowBatches(member, this.#known)
     this.#permits = new RowPermits(
       member,
-      this.#asker,
+      this.#batches,
       this.#known,
       this.#held,
       waits,
@@ -82,13 +82,13 @@ export class RowLink implements LockLink {
       for (let round = 0; open.length > 0; round++) {
         if (round === MOST_ROUNDS)
           throw new ConnectionError('the rows of these locks are removed and created again too often')
-        const asked = open.map((i) => this.#asked(operations[i]!))
+        const requests = open.map((i) => this.#requests(operations[i]!))
         // oxlint-disable-next-line no-await-in-loop -- each round is about what the one before has left
-        const told = await this.#tell(asked)
+        const results = await this.#ask(requests)
         open = open.filter((i, at) => {
-          const each = told[at]!
+          const each = results[at]!
           if (each === 'again') return true
-          const answer = this.#settle(operations[i]!, each)
+          const answer = this.#record(operations[i]!, each)
           answers[i] = answer
           if (each !== null && isGrant(answer) && this.noFencing === null) tokens[i] = each.token
           return false
@@ -107,7 +107,7 @@ export class RowLink implements LockLink {
   }
 
   /** The statement for an operation, or its result if that is known without a statement. */
-  #asked(operation: LockOperation): Asked | Known {
+  #requests(operation: LockOperation): RowRequest | Known {
     const key = operation.key as RowKey
     const { kind, mode } = operation
     const held = this.#held.get(key)
@@ -115,7 +115,7 @@ export class RowLink implements LockLink {
       const known = this.#knownOf(operation)
       if (known !== null) return known
     }
-    const gives = GIVES.has(kind)
+    const gives = RELEASES.has(kind)
     if (gives) {
       if (held === null || held.mode !== mode) return UNCHANGED
       held.isParting = true
@@ -123,7 +123,7 @@ export class RowLink implements LockLink {
     const code = codeOf(operation, held !== null || this.#known.has(key))
     const pass = code === CODE.waitExclusive ? (this.#waits.of(key.id)?.passToken ?? null) : null
     return {
-      operation: operation as Asked['operation'],
+      operation: operation as RowRequest['operation'],
       code: pass === null ? code : CODE.passExclusive,
       token: pass ?? (gives ? held!.token : 0n),
     }
@@ -137,42 +137,42 @@ export class RowLink implements LockLink {
     const wait = this.#waits.of(key.id)
     if (wait === undefined || wait.mode !== mode || wait.memberId !== String(this.serverId)) return null
     if (wait.given !== null) return { known: { flags: FLAG.owns, token: wait.given } }
-    if (this.#waits.isWatched && !wait.isRung) return UNCHANGED
-    wait.isRung = false
+    if (this.#waits.isWatched && !wait.isWoken) return UNCHANGED
+    wait.isWoken = false
     return null
   }
 
-  async #tell(asked: readonly (Asked | Known)[]): Promise<(Told | null | 'again')[]> {
-    const wanted = asked.filter((each) => 'code' in each)
+  async #ask(requests: readonly (RowRequest | Known)[]): Promise<(RowResult | null | 'again')[]> {
+    const wanted = requests.filter((each) => 'code' in each)
     const { floor } = this.#known
-    const told = wanted.length === 0 ? [] : await this.#asker.ask(wanted)
+    const results = wanted.length === 0 ? [] : await this.#batches.ask(wanted)
     const isOther = floor !== this.#known.floor
     let at = 0
-    return asked.map((each) => {
+    return requests.map((each) => {
       if ('known' in each) return each.known
-      const answer = told[at++]!
+      const answer = results[at++]!
       if (answer !== null) return answer
       // A row that should be new exists already, or a known row was removed.
       return each.code > CODE.look || isOther ? 'again' : null
     })
   }
 
-  #settle(operation: LockOperation, told: Told | null): Answer {
+  #record(operation: LockOperation, results: RowResult | null): Answer {
     const { kind, mode } = operation
     const key = operation.key as RowKey
-    const answer = answerOf(operation, told)
+    const answer = answerOf(operation, results)
     if (answer === SAID.granted) {
-      this.#held.set(key, mode, BigInt(told!.token))
+      this.#held.set(key, mode, BigInt(results!.token))
       this.#waits.remove(key)
-    } else if (GIVES.has(kind)) this.#held.delete(key)
+    } else if (RELEASES.has(kind)) this.#held.delete(key)
     if (kind === 'leave' || kind === 'release') this.#waits.remove(key)
-    if (isStillWaiting(operation, answer)) this.#wait(key, mode, told)
+    if (isStillWaiting(operation, answer)) this.#wait(key, mode, results)
     return answer
   }
 
-  #wait(key: RowKey, mode: LockMode, told: Told | null): void {
-    const since = told === null ? null : BigInt(told.token)
-    const before = told?.others ?? null
+  #wait(key: RowKey, mode: LockMode, results: RowResult | null): void {
+    const since = results === null ? null : BigInt(results.token)
+    const before = results?.others ?? null
     this.#waits.add({ key, mode, memberId: String(this.serverId), isSemaphore: false, since, before })
   }
 
@@ -264,55 +264,55 @@ export class RowLink implements LockLink {
       this.#waits.remove(key)
     }
     const stays = expected.filter(({ what }) => what === 'exclusive' || what === 'shared')
-    const told = await this.#all(
+    const results = await this.#all(
       stays.map(({ key }) => key as RowKey),
       CODE.look,
     )
     this.#doubtful.clear()
-    return stays.filter((holding, i) => !this.#isThere(holding, told[i]!))
+    return stays.filter((holding, i) => !this.#isThere(holding, results[i]!))
   }
 
-  #isThere({ key, what }: Holding, told: Told | null): boolean {
+  #isThere({ key, what }: Holding, results: RowResult | null): boolean {
     const flag = what === 'exclusive' ? FLAG.owns : FLAG.reads
-    const isHeld = told !== null && (told.flags & flag) !== 0
+    const isHeld = results !== null && (results.flags & flag) !== 0
     if (isHeld && what !== 'registration' && what !== 'intent')
-      this.#held.set(key as RowKey, what, BigInt(told.token))
+      this.#held.set(key as RowKey, what, BigInt(results.token))
     if (!isHeld) this.#held.delete(key as RowKey)
     return isHeld
   }
 
-  async #all(keys: readonly RowKey[], code: number): Promise<(Told | null)[]> {
-    const told: (Told | null)[] = []
+  async #all(keys: readonly RowKey[], code: number): Promise<(RowResult | null)[]> {
+    const results: (RowResult | null)[] = []
     for (let from = 0; from < keys.length; from += MOST_AT_ONCE) {
       const part = keys.slice(from, from + MOST_AT_ONCE)
-      const asked = part.map((key): Asked => ({
+      const requests = part.map((key): RowRequest => ({
         operation: { kind: 'release', mode: 'exclusive', key },
         code,
         token: 0n,
       }))
       // oxlint-disable-next-line no-await-in-loop -- one after the other, to keep each short
-      told.push(...(await this.#asker.ask(asked)))
+      results.push(...(await this.#batches.ask(requests)))
     }
-    return told
+    return results
   }
 
   async detach(): Promise<void> {
     const waits = [...this.#waits.all].filter(({ memberId }) => memberId === String(this.serverId))
     const keys = waits.map(({ key }) => key)
-    this.#waits.forget(String(this.serverId))
+    this.#waits.removeMember(String(this.serverId))
     try {
       // Without this, a release could give the lock to a waiter that has gone.
       await this.#all(keys, CODE.drop)
       await this.#member.leave()
     } catch (error) {
-      await this.#waits.forsaken.abandon(this.#member)
+      await this.#waits.unreported.abandon(this.#member)
       throw error
     }
   }
 
   async abandon(): Promise<void> {
-    this.#waits.forget(String(this.serverId))
-    await this.#waits.forsaken.abandon(this.#member)
+    this.#waits.removeMember(String(this.serverId))
+    await this.#waits.unreported.abandon(this.#member)
   }
 }
 
@@ -330,7 +330,7 @@ export interface RowFacts {
 
 /** A result that is known without a statement. Null means that the row was not changed. */
 interface Known {
-  readonly known: Told | null
+  readonly known: RowResult | null
 }
 
 const UNCHANGED: Known = { known: null }
@@ -340,7 +340,7 @@ const MOST_ROUNDS = 20
 
 const MOST_AT_ONCE = 1000
 
-const GIVES: ReadonlySet<OperationKind> = new Set(['release', 'relinquish', 'yield'])
+const RELEASES: ReadonlySet<OperationKind> = new Set(['release', 'releaseEarly', 'yield'])
 
 function isStillWaiting({ kind }: LockOperation, answer: Answer): boolean {
   return answer === SAID.waiting || ((kind === 'retry' || kind === 'poll') && answer === SAID.no)

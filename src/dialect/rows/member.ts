@@ -1,13 +1,13 @@
 import { systemClock, type Clock } from '../../base/clock.js'
 import { ConnectionError } from '../../base/errors.js'
-import { Observer, type Standing } from './observer.js'
+import { Observer, type SilentMember } from './observer.js'
 import type { Asking, MemberState, RowStore } from './row-store.js'
 
 /** How often one of the members checks whether there are too many rows. */
 const TIDY_EVERY_MS = 10_000
 
 /** The member was marked dead, by another member or by an administrator. Others may acquire its locks. */
-export class Buried extends ConnectionError {
+export class MemberDeclaredDead extends ConnectionError {
   constructor() {
     super(
       'its row in the table of members was marked dead: other members have seen no heartbeat for a whole lease',
@@ -110,7 +110,7 @@ export class Member {
     }
   }
 
-  /** Ends the member with all that it holds, and cleans up. False if this fails: see `Forsaken`. */
+  /** Ends the member with all that it holds, and cleans up. False if this fails: see `UnreportedMembers`. */
   async abandon(): Promise<boolean> {
     this.store.isOver = true
     return this.abandonOther(String(this.id))
@@ -133,21 +133,21 @@ export class Member {
   }
 
   #isOver(state: MemberState | undefined): Error {
-    const cause = state?.isCurrent === false ? new Moved() : new Buried()
+    const cause = state?.isCurrent === false ? new Moved() : new MemberDeclaredDead()
     this.store.isOver = true
     this.#buried(cause)
     return cause
   }
 
   /** All are declared dead before the first cleanup, which therefore passes no lock to one of them. */
-  async #buryAll(standing: readonly Standing[]): Promise<void> {
+  async #buryAll(standing: readonly SilentMember[]): Promise<void> {
     const buried = await Promise.all(standing.map((each) => this.#bury(each)))
     // If a cleanup fails, the next member that notices does it.
     for (const [i, { id }] of standing.entries())
       if (buried[i]) this.store.sweep(id, this.dead).catch(() => undefined)
   }
 
-  async #bury({ id, beat }: Standing): Promise<boolean> {
+  async #bury({ id, beat }: SilentMember): Promise<boolean> {
     const isDone = await this.store.bury(id, beat).catch(() => this.#isDead(id))
     if (isDone) this.observer.buried(id)
     return isDone

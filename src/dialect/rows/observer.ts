@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.js'
 
 /** A member whose counter has not moved for its whole lease. */
-export interface Standing {
+export interface SilentMember {
   readonly id: string
   readonly beat: string
 }
@@ -56,9 +56,9 @@ export class Observer {
    * Handles the answer to a check that was sent at `sentAt`: `id:beat:leaseMs:d` for each other member, with a `d` if
    * it is dead. Returns the members that may be declared dead, provided that their counters still have the same value.
    */
-  saw(others: string | null, sentAt: number): Standing[] {
+  saw(others: string | null, sentAt: number): SilentMember[] {
     const now = this.#clock.now()
-    const standing: Standing[] = []
+    const standing: SilentMember[] = []
     const living = new Set<string>()
     const dead = new Set<string>()
     this.#leftOver = null

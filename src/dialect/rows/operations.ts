@@ -39,7 +39,7 @@ export const CODE = {
 export const FLAG = { owns: 1, reads: 2, waits: 4, isAwaited: 8, isFree: 16 } as const
 
 /** One operation, as this attempt sends it. */
-export interface Asked {
+export interface RowRequest {
   readonly operation: Pick<LockOperation, 'kind' | 'mode'> & { readonly key: RowKey }
   readonly code: number
   /** The token of the hold to release, or of the row when it was seen free for a long time. 0 if it does not matter. */
@@ -47,7 +47,7 @@ export interface Asked {
 }
 
 /** The result of one operation. Null means that the row was not changed, or does not exist. */
-export interface Told {
+export interface RowResult {
   readonly flags: number
   readonly token: string
   /** For a waiter: the number of other waiters. Missing if the database does not return it. */
@@ -62,8 +62,8 @@ export const NEW_FLAGS: Readonly<Record<number, number>> = {
 }
 
 /** Sorts by key: batches that lock rows in the same order can't deadlock. */
-export function inOrder(which: number[], asked: readonly Asked[]): readonly number[] {
-  if (which.length > 1) which.sort((a, b) => compare(asked[a]!.operation.key, asked[b]!.operation.key))
+export function inOrder(which: number[], requests: readonly RowRequest[]): readonly number[] {
+  if (which.length > 1) which.sort((a, b) => compare(requests[a]!.operation.key, requests[b]!.operation.key))
   return which
 }
 
@@ -75,8 +75,8 @@ function compare(a: RowKey, b: RowKey): number {
  * Whether the batch has only first attempts and releases in exclusive mode: nearly all operations when processes don't
  * contend.
  */
-export function isBrief(asked: readonly Asked[]): boolean {
-  for (const { code } of asked)
+export function isBrief(requests: readonly RowRequest[]): boolean {
+  for (const { code } of requests)
     if (code !== CODE.tryExclusive && code !== CODE.releaseExclusive && code !== CODE.newExclusive)
       return false
   return true
@@ -106,7 +106,7 @@ export function codeOf({ kind, mode }: Pick<LockOperation, 'kind' | 'mode'>, has
     case 'rejoin':
     case 'leave':
     case 'release':
-    case 'relinquish':
+    case 'releaseEarly':
     case 'setIntent':
     case 'clearIntent':
     case 'yield':
@@ -122,34 +122,34 @@ const WITH_ROW = {
   rejoin: [CODE.rejoin, CODE.rejoin],
   leave: [CODE.leave, CODE.leave],
   release: [CODE.releaseExclusive, CODE.releaseShared],
-  relinquish: [CODE.releaseExclusive, CODE.releaseShared],
+  releaseEarly: [CODE.releaseExclusive, CODE.releaseShared],
   setIntent: [CODE.setIntent, CODE.setIntent],
   clearIntent: [CODE.clearIntent, CODE.clearIntent],
   yield: [CODE.yield, CODE.yield],
 } as const
 
-/** The answer for the lock layer. A `told` of null means that the row was not changed. */
-export function answerOf({ kind }: Pick<LockOperation, 'kind'>, told: Told | null): Answer {
-  const flags = told?.flags ?? 0
+/** The answer for the lock layer. A `result` of null means that the row was not changed. */
+export function answerOf({ kind }: Pick<LockOperation, 'kind'>, results: RowResult | null): Answer {
+  const flags = results?.flags ?? 0
   const has = (flags & (FLAG.owns | FLAG.reads)) !== 0 && (flags & FLAG.waits) === 0
   switch (kind) {
     case 'try':
     case 'enqueue':
     case 'retry':
     case 'poll':
-      return told !== null && has ? SAID.granted : SAID.no
+      return results !== null && has ? SAID.granted : SAID.no
     case 'join':
     case 'rejoin':
-      return told !== null ? SAID.granted : SAID.no
+      return results !== null ? SAID.granted : SAID.no
     case 'wait':
-      return told !== null && has ? SAID.granted : SAID.waiting
+      return results !== null && has ? SAID.granted : SAID.waiting
     case 'queue':
       return SAID.waiting
     case 'leave':
-      return told !== null && (flags & FLAG.isFree) !== 0 ? SAID.doneAndWanted : SAID.done
+      return results !== null && (flags & FLAG.isFree) !== 0 ? SAID.doneAndWanted : SAID.done
     case 'release':
-    case 'relinquish':
-      if (told === null) return SAID.no
+    case 'releaseEarly':
+      if (results === null) return SAID.no
       return (flags & FLAG.isAwaited) !== 0 ? SAID.doneAndWanted : SAID.done
     case 'setIntent':
       return SAID.done
@@ -159,7 +159,7 @@ export function answerOf({ kind }: Pick<LockOperation, 'kind'>, told: Told | nul
     case 'downgrade':
       return assert(false, 'rows are not converted') as never
     case 'yield':
-      if (told === null) return SAID.no
+      if (results === null) return SAID.no
       return (flags & FLAG.owns) !== 0 ? SAID.granted : SAID.waiting
   }
 }

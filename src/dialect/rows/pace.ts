@@ -50,7 +50,7 @@ export class Paces {
  * When to poll again. A release gives the key to the first waiter, so a late poll leaves the key unused: the first
  * waiter polls often while the current hold is young. The others poll when they are probably first.
  */
-export function nextLookMs({ tokenAt, turnMs }: Pace, place: number, now: number): number {
+export function nextPollMs({ tokenAt, turnMs }: Pace, place: number, now: number): number {
   const ms = place > 0 ? place * turnMs * SOON : (now - tokenAt) * PATIENCE
   return Math.min(Math.max(ms, LEAST_MS), MOST_MS)
 }

@@ -1,9 +1,9 @@
 import type { PermitOperation, PermitReply, TakenPermit } from '../permit-operation.js'
-import type { RowAsker } from './asker.js'
+import type { RowBatches } from './row-batches.js'
 import type { HeldRows } from './held-rows.js'
 import type { KnownRows } from './known-rows.js'
 import type { Member } from './member.js'
-import { CODE, type Asked } from './operations.js'
+import { CODE, type RowRequest } from './operations.js'
 import type { RowKey, RowSemaphore } from './row-key.js'
 import { OutcomeUnknown } from './statement-runner.js'
 import type { Waits } from './waits.js'
@@ -13,7 +13,7 @@ type Done = Omit<PermitReply, 'otherPermits'>
 /** The permits of one member for semaphores. A slot is a row with an owner; another row is for the waiters. */
 export class RowPermits {
   readonly #member: Member
-  readonly #asker: RowAsker
+  readonly #batches: RowBatches
   readonly #known: KnownRows
   readonly #held: HeldRows
   readonly #waits: Waits
@@ -21,14 +21,14 @@ export class RowPermits {
 
   constructor(
     member: Member,
-    asker: RowAsker,
+    batches: RowBatches,
     known: KnownRows,
     held: HeldRows,
     waits: Waits,
     hasTokens: boolean,
   ) {
     this.#member = member
-    this.#asker = asker
+    this.#batches = batches
     this.#known = known
     this.#held = held
     this.#waits = waits
@@ -77,9 +77,9 @@ export class RowPermits {
   async #takeOrWait(operation: PermitOperation): Promise<Done> {
     const { key, shape } = operation.semaphore as RowSemaphore
     const first = operation.kind === 'wait' || this.#waits.of(key.id) === undefined
-    const asked = first ? [this.#asked(key, this.#known.has(key) ? CODE.queue : CODE.newQueue)] : []
-    if (operation.enters) asked.push(this.#enter(shape))
-    if (asked.length > 0) await this.#ask(asked)
+    const requests = first ? [this.#requests(key, this.#known.has(key) ? CODE.queue : CODE.newQueue)] : []
+    if (operation.enters) requests.push(this.#enter(shape))
+    if (requests.length > 0) await this.#ask(requests)
     const taken = await this.#takeSlots(operation)
     if (taken.length < operation.atMost) {
       this.#waits.add({
@@ -92,7 +92,7 @@ export class RowPermits {
       })
       return { taken, said: 'waiting', missing: [] }
     }
-    await this.#ask([this.#asked(key, CODE.leave)])
+    await this.#ask([this.#requests(key, CODE.leave)])
     this.#waits.remove(key)
     return { taken, said: 'done', missing: [] }
   }
@@ -100,50 +100,50 @@ export class RowPermits {
   async #leave({ semaphore, exits }: PermitOperation): Promise<Done> {
     const { key, shape } = semaphore as RowSemaphore
     this.#waits.remove(key)
-    await this.#ask([this.#asked(key, CODE.leave), ...(exits ? [this.#exit(shape)] : [])])
+    await this.#ask([this.#requests(key, CODE.leave), ...(exits ? [this.#exit(shape)] : [])])
     return { taken: [], said: 'done', missing: [] }
   }
 
   async #release({ semaphore, slots, exits }: PermitOperation): Promise<Done> {
     const { key, shape, slot } = semaphore as RowSemaphore
     const keys = slots.map((number) => slot(number))
-    const asked = keys.map((each) =>
-      this.#asked(each, CODE.releaseExclusive, this.#held.get(each)?.token ?? -1n),
+    const requests = keys.map((each) =>
+      this.#requests(each, CODE.releaseExclusive, this.#held.get(each)?.token ?? -1n),
     )
-    const told = await this.#asker.ask(exits ? [...asked, this.#exit(shape)] : asked)
+    const results = await this.#batches.ask(exits ? [...requests, this.#exit(shape)] : requests)
     for (const each of keys) this.#held.delete(each)
     if (exits) this.#held.delete(shape)
     const woken = await this.#member.store.wake(key.bits, this.#member.id, slots.length)
-    const missing = slots.filter((_, i) => told[i] === null)
+    const missing = slots.filter((_, i) => results[i] === null)
     return { taken: [], said: woken > 0 ? 'wanted' : 'done', missing }
   }
 
-  #enter(shape: RowKey): Asked {
+  #enter(shape: RowKey): RowRequest {
     this.#held.set(shape, 'shared', 0n)
-    return this.#asked(shape, this.#known.has(shape) ? CODE.insistShared : CODE.newShared)
+    return this.#requests(shape, this.#known.has(shape) ? CODE.insistShared : CODE.newShared)
   }
 
-  #exit(shape: RowKey): Asked {
+  #exit(shape: RowKey): RowRequest {
     this.#held.delete(shape)
-    return this.#asked(shape, CODE.releaseShared)
+    return this.#requests(shape, CODE.releaseShared)
   }
 
-  #asked(key: RowKey, code: number, token = 0n): Asked {
+  #requests(key: RowKey, code: number, token = 0n): RowRequest {
     const mode = code === CODE.insistShared || code === CODE.newShared ? 'shared' : 'exclusive'
     return { operation: { kind: 'wait', mode, key }, code, token }
   }
 
   /** A row that should be new may exist already, or a known row may have been removed. */
-  async #ask(asked: readonly Asked[]): Promise<void> {
-    const told = await this.#asker.ask(asked)
-    const again: Asked[] = []
-    for (const [i, each] of asked.entries()) {
+  async #ask(requests: readonly RowRequest[]): Promise<void> {
+    const results = await this.#batches.ask(requests)
+    const again: RowRequest[] = []
+    for (const [i, each] of requests.entries()) {
       const isKnown = this.#known.has(each.operation.key)
-      if (told[i] !== null) continue
+      if (results[i] !== null) continue
       if (each.code > CODE.look) again.push({ ...each, code: KNOWN[each.code]! })
       else if (!isKnown && NEW[each.code] !== undefined) again.push({ ...each, code: NEW[each.code]! })
     }
-    if (again.length > 0) await this.#asker.ask(again)
+    if (again.length > 0) await this.#batches.ask(again)
   }
 
   async #takeSlots(operation: PermitOperation): Promise<readonly TakenPermit[]> {

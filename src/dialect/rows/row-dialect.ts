@@ -12,10 +12,10 @@ export function rowCapabilities(gaps: { readonly messages: string; readonly noti
   return {
     gaps: {
       conversion: 'a row records each holder in one mode, with the token for that mode',
-      line: 'the row of the lock has the waiters in order',
+      'server queue': 'the row of the lock has the waiters in order',
       ...gaps,
       'lock table': 'only the disk limits the number of rows',
-      'strict marks': 'a lock is free only when the lease of its holder is over, so no hold record is needed',
+      'hold records': 'a lock is free only when the lease of its holder is over, so no hold record is needed',
       'ends with the connection':
         'connections are borrowed for a statement: only the end of the lease tells that a process is gone',
     },
@@ -55,7 +55,7 @@ export abstract class RowDialect<Connection, Options extends RowDialectOptions =
       const joining = { id, name: by, namespace, settings, ended, signal }
       const { member, facts } = await this.makeMember(borrow, joining)
       this.waits.dead = () => member.dead
-      void this.waits.forsaken.abandonWith(member)
+      void this.waits.unreported.abandonWith(member)
       return new RowLink(member, this.waits, facts)
     } catch (error) {
       throw this.explain(error)

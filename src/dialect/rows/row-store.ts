@@ -1,4 +1,4 @@
-import type { Asked, Told } from './operations.js'
+import type { RowRequest, RowResult } from './operations.js'
 import type { RowSemaphore } from './row-key.js'
 
 /** The member that asks. A statement whose epoch differs from that of the member's row changes nothing. */
@@ -13,7 +13,7 @@ export interface Asking {
 export interface Reply {
   readonly floor: string | null
   /** The result of each operation. */
-  readonly told: readonly (Told | null)[]
+  readonly results: readonly (RowResult | null)[]
 }
 
 /** Slots of a semaphore as `key:token key:token`, or null for none. `floor` is as in a batch. */
@@ -64,7 +64,7 @@ export interface RowStore {
   tidy(): Promise<void>
 
   /** Runs operations on rows, as a whole or not at all. */
-  batch(asked: readonly Asked[], asking: Asking): Promise<Reply>
+  batch(requests: readonly RowRequest[], asking: Asking): Promise<Reply>
   /** Creates rows for the slots of a semaphore. Returns the floor, or null as in a batch. */
   makeSlots(keys: readonly string[], asking: Asking): Promise<string | null>
   /** Takes the first free slots, in the order of the keys. */

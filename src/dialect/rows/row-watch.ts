@@ -2,17 +2,17 @@ import { backoffDelay, type Backoff } from '../../base/backoff.js'
 import { systemClock, type Cancel, type Clock } from '../../base/clock.js'
 import type { Random } from '../../base/random.js'
 import type { ListeningConnection, NotificationHandlers } from '../dialect.js'
-import { HeardMembers } from './heard-members.js'
-import { nextLookMs, Paces } from './pace.js'
+import { ListenedMembers } from './listened-members.js'
+import { nextPollMs, Paces } from './pace.js'
 import { isGivenTo, mayBeGiven, placeOf, type PlaceRow } from './place.js'
 import { isProof } from './proof.js'
 import type { Wait, Waits } from './waits.js'
 
 /** The delay before the first poll of a key, if its place in the queue is unknown. */
-const FIRST_LOOK_MS = 4
+const FIRST_POLL_MS = 4
 
 /** Polling while notifications arrive. It finds missed notifications and dead holders. */
-const LOOK_BESIDE: Backoff = { firstMs: 250, factor: 1.5, capMs: 1000, jitter: 0.25 }
+const POLL_WHILE_LISTENING: Backoff = { firstMs: 250, factor: 1.5, capMs: 1000, jitter: 0.25 }
 
 /** One poll covers all keys that are due within this time, and delays vary by this part. */
 const TOGETHER_MS = 1
@@ -34,12 +34,12 @@ interface Watched {
   token: string
   /** When the key was first seen free with this token. Null while it is not free. */
   freeSince: number | null
-  looks: number
+  polls: number
   dueAt: number
 }
 
 /** The connection that polls rows. */
-export interface Looker {
+export interface RowPoller {
   /** The rows of the given keys. */
   places(keys: readonly string[], dead: readonly string[]): Promise<readonly PlaceRow[]>
   /** Resolves if the connection works. */
@@ -51,7 +51,7 @@ export interface Looker {
 /** The source of notifications, if there is one. Each member has its own channel. */
 export interface NotificationSource {
   /** Starts and stops listening for some members. Earlier notifications do not arrive. */
-  hear(begin: readonly string[], end: readonly string[]): Promise<void>
+  changeMembers(begin: readonly string[], end: readonly string[]): Promise<void>
   /**
    * Calls `notified` with `key`, or with `key token proof` if the member was given the lock. Returns a function that
    * unsubscribes.
@@ -59,14 +59,14 @@ export interface NotificationSource {
   onNotified(notified: (memberId: string, payload: string) => void): () => void
   check(): Promise<void>
   onEnd(ended: (cause: Error) => void): () => void
-  /** Stops listening. `heard` are the members that it listens for. */
-  stop(heard: readonly string[]): Promise<void>
+  /** Stops listening. `listened` are the members that it listens for. */
+  stop(listened: readonly string[]): Promise<void>
   /** Called after the end of this connection, or of the one that polls. */
   destroy(): void
 }
 
-export interface WatchPorts {
-  readonly looker: Looker
+export interface RowWatchHost {
+  readonly poller: RowPoller
   readonly source: NotificationSource | null
   readonly waits: Waits
   readonly handlers: NotificationHandlers
@@ -80,31 +80,31 @@ export interface WatchPorts {
  * notifications if a connection keeps its server session. The first waiter polls often, the others rarely.
  */
 export class RowWatch implements ListeningConnection {
-  readonly #looker: Looker
+  readonly #poller: RowPoller
   readonly #source: NotificationSource | null
-  readonly #ports: WatchPorts
+  readonly #host: RowWatchHost
   readonly #clock: Clock
   readonly #watched = new Map<Wait, Watched>()
-  readonly #forget: (() => void)[] = []
+  readonly #unsubscribe: (() => void)[] = []
   readonly #paces = new Paces()
-  readonly #heard = new HeardMembers()
+  readonly #listened = new ListenedMembers()
   readonly #early = new Map<string, string>()
   #cancel: Cancel | null = null
-  #isLooking = false
+  #isPolling = false
   #isStopped = false
 
-  constructor(ports: WatchPorts) {
-    this.#looker = ports.looker
-    this.#source = ports.source
-    this.#ports = ports
-    this.#clock = ports.clock ?? systemClock
+  constructor(host: RowWatchHost) {
+    this.#poller = host.poller
+    this.#source = host.source
+    this.#host = host
+    this.#clock = host.clock ?? systemClock
   }
 
   start(): void {
-    const { waits } = this.#ports
-    this.#forget.push(this.#looker.onEnd((cause) => this.#ended(cause)))
+    const { waits } = this.#host
+    this.#unsubscribe.push(this.#poller.onEnd((cause) => this.#ended(cause)))
     if (this.#source !== null) {
-      this.#forget.push(
+      this.#unsubscribe.push(
         this.#source.onEnd((cause) => this.#ended(cause)),
         this.#source.onNotified(this.#notified),
       )
@@ -115,7 +115,7 @@ export class RowWatch implements ListeningConnection {
   }
 
   async check(): Promise<void> {
-    await Promise.all([this.#looker.check(), this.#source?.check()])
+    await Promise.all([this.#poller.check(), this.#source?.check()])
   }
 
   receivePublic(): Promise<void> {
@@ -124,23 +124,23 @@ export class RowWatch implements ListeningConnection {
 
   async stop(): Promise<void> {
     this.#end()
-    await this.#source?.stop(this.#heard.all)
+    await this.#source?.stop(this.#listened.all)
   }
 
   #ended(cause: Error): void {
     if (this.#isStopped) return
     this.#end()
     this.#source?.destroy()
-    this.#ports.handlers.onEnd(cause)
+    this.#host.handlers.onEnd(cause)
   }
 
   #end(): void {
     this.#isStopped = true
     this.#cancel?.()
     this.#cancel = null
-    this.#ports.waits.added = () => undefined
-    this.#ports.waits.isWatched = false
-    for (const forget of this.#forget.splice(0)) forget()
+    this.#host.waits.added = () => undefined
+    this.#host.waits.isWatched = false
+    for (const removeMember of this.#unsubscribe.splice(0)) removeMember()
   }
 
   /** If the place in the queue is known, the first poll comes when the turn is near. */
@@ -149,42 +149,43 @@ export class RowWatch implements ListeningConnection {
     const token = wait.since === null ? '' : String(wait.since)
     const { turnMs } = this.#paces.saw(wait.key.id, token, now)
     const place = wait.before ?? 0
-    const watched = { place, turnMs, token, freeSince: null, looks: 0, dueAt: now + FIRST_LOOK_MS }
+    const watched = { place, turnMs, token, freeSince: null, polls: 0, dueAt: now + FIRST_POLL_MS }
     this.#watched.set(wait, watched)
-    if (wait.before !== null) watched.dueAt = this.#nextLook(wait, watched, now)
+    if (wait.before !== null) watched.dueAt = this.#nextPoll(wait, watched, now)
     const which = earlyOf(wait.memberId, wait.key.bits)
     const early = this.#early.get(which)
     if (early !== undefined) {
       this.#early.delete(which)
-      this.#heardOf(wait, watched, early)
+      this.#receive(wait, watched, early)
     }
-    this.#mindSource(now)
+    this.#updateListening(now)
     this.#plan()
   }
 
-  #nextLook(wait: Wait, watched: Watched, now: number): number {
-    const { random } = this.#ports
-    if (this.#heard.has(wait.memberId)) return now + backoffDelay(LOOK_BESIDE, watched.looks++, random)
+  #nextPoll(wait: Wait, watched: Watched, now: number): number {
+    const { random } = this.#host
+    if (this.#listened.has(wait.memberId))
+      return now + backoffDelay(POLL_WHILE_LISTENING, watched.polls++, random)
     const pace = this.#paces.saw(wait.key.id, watched.token, now)
-    return now + nextLookMs(pace, watched.place, now) * (1 + JITTER * random.next())
+    return now + nextPollMs(pace, watched.place, now) * (1 + JITTER * random.next())
   }
 
   /** Starts or stops listening if necessary. A poll finds what was sent before. */
-  #mindSource(now: number): void {
+  #updateListening(now: number): void {
     const source = this.#source
     if (source === null || this.#isStopped) return
-    const change = this.#heard.next(this.#watched, now)
+    const change = this.#listened.next(this.#watched, now)
     if (change === null) return
-    source.hear(change.begin, change.end).then(
+    source.changeMembers(change.begin, change.end).then(
       () => {
-        this.#heard.changed(change)
+        this.#listened.changed(change)
         const at = this.#clock.now()
         for (const [wait, watched] of this.#watched) {
           if (change.begin.includes(wait.memberId)) watched.dueAt = at
           else if (change.end.includes(wait.memberId))
-            watched.dueAt = Math.min(watched.dueAt, this.#nextLook(wait, watched, at))
+            watched.dueAt = Math.min(watched.dueAt, this.#nextPoll(wait, watched, at))
         }
-        this.#mindSource(at)
+        this.#updateListening(at)
         this.#plan()
       },
       (error: unknown) => this.#ended(error as Error),
@@ -192,38 +193,38 @@ export class RowWatch implements ListeningConnection {
   }
 
   #plan(): void {
-    if (this.#isLooking || this.#isStopped) return
+    if (this.#isPolling || this.#isStopped) return
     this.#cancel?.()
     this.#cancel = null
     let dueAt = Infinity
     for (const [wait, watched] of this.#watched) {
-      if (this.#ports.waits.of(wait.key.id) !== wait) this.#watched.delete(wait)
+      if (this.#host.waits.of(wait.key.id) !== wait) this.#watched.delete(wait)
       else dueAt = Math.min(dueAt, watched.dueAt)
     }
     if (dueAt === Infinity) return
-    const leftMs = dueAt - this.#clock.now()
-    if (leftMs <= 0) void this.#look()
-    else this.#cancel = this.#clock.after(leftMs, () => void this.#look())
+    const remainingMs = dueAt - this.#clock.now()
+    if (remainingMs <= 0) void this.#poll()
+    else this.#cancel = this.#clock.after(remainingMs, () => void this.#poll())
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     this.#cancel = null
-    this.#isLooking = true
+    this.#isPolling = true
     const due = this.#due()
     try {
       const keys = due.map(([wait]) => wait.key.bits)
-      const rows = await this.#looker.places(keys, this.#ports.waits.dead())
+      const rows = await this.#poller.places(keys, this.#host.waits.dead())
       const byKey = new Map(rows.map((row) => [row.key, row]))
       for (const [wait, watched] of due) {
         // A newer wait for the same key is another one.
-        if (this.#ports.waits.of(wait.key.id) === wait)
+        if (this.#host.waits.of(wait.key.id) === wait)
           this.#saw(wait, watched, byKey.get(wait.key.bits) ?? null)
       }
-      this.#mindSource(this.#clock.now())
+      this.#updateListening(this.#clock.now())
     } catch (error) {
       if (!this.#isStopped) this.#ended(error as Error)
     } finally {
-      this.#isLooking = false
+      this.#isPolling = false
       this.#plan()
     }
   }
@@ -233,7 +234,7 @@ export class RowWatch implements ListeningConnection {
     const now = this.#clock.now()
     const due: [Wait, Watched][] = []
     for (const [wait, watched] of this.#watched) {
-      if (this.#ports.waits.of(wait.key.id) !== wait) this.#watched.delete(wait)
+      if (this.#host.waits.of(wait.key.id) !== wait) this.#watched.delete(wait)
       else if (watched.dueAt <= now + TOGETHER_MS) {
         // Until the poll sets another time, or a notification arrives.
         watched.dueAt = Infinity
@@ -251,13 +252,13 @@ export class RowWatch implements ListeningConnection {
     const token = row?.token ?? ''
     if (token !== watched.token) {
       watched.token = token
-      watched.looks = 0
+      watched.polls = 0
       watched.freeSince = null
     }
     watched.turnMs = this.#paces.saw(wait.key.id, token, now).turnMs
     watched.freeSince = isFree ? (watched.freeSince ?? now) : null
     // A notification that arrived during the poll may be newer than its result.
-    if (!isNewer) watched.dueAt = this.#nextLook(wait, watched, now)
+    if (!isNewer) watched.dueAt = this.#nextPoll(wait, watched, now)
     if (!isFree) return
     if (row !== null && isGivenTo(wait, row)) wait.given = row.token
     const isPassing = place > 0 && now - watched.freeSince! >= PASS_AFTER_MS
@@ -266,38 +267,38 @@ export class RowWatch implements ListeningConnection {
       return
     }
     if (isPassing) wait.passToken = BigInt(token)
-    this.#ring(wait)
+    this.#wakeUp(wait)
   }
 
   readonly #notified = (memberId: string, payload: string): void => {
     if (payload.length > LONGEST_PAYLOAD) return
-    this.#ports.handlers.onPublicMessage()
-    this.#heard.isOfUse(this.#clock.now())
+    this.#host.handlers.onPublicMessage()
+    this.#listened.notified(this.#clock.now())
     const bits = payload.split(' ', 1)[0]!
     const found = [...this.#watched].find(([wait]) => wait.key.bits === bits && wait.memberId === memberId)
-    if (found !== undefined) return this.#heardOf(found[0], found[1], payload)
+    if (found !== undefined) return this.#receive(found[0], found[1], payload)
     // On another connection, the answer that the caller must wait may still be on its way.
     if (this.#early.size >= MOST_EARLY) this.#early.clear()
     this.#early.set(earlyOf(memberId, bits), payload)
   }
 
   /** A notification is trusted only with a proof. Otherwise the row is polled. */
-  #heardOf(wait: Wait, watched: Watched, payload: string): void {
+  #receive(wait: Wait, watched: Watched, payload: string): void {
     const [bits, token, proof] = payload.split(' ') as [string, string?, string?]
-    if (token === undefined) return this.#ring(wait)
-    const secret = this.#ports.waits.secretOf(wait.memberId)
+    if (token === undefined) return this.#wakeUp(wait)
+    const secret = this.#host.waits.secretOf(wait.memberId)
     if (/^\d{1,19}$/.test(token) && isProof(secret, bits, token, proof) && mayBeGiven(wait, token)) {
       wait.given = token
       watched.dueAt = Infinity
-      return this.#ring(wait)
+      return this.#wakeUp(wait)
     }
     watched.dueAt = this.#clock.now()
     this.#plan()
   }
 
-  #ring(wait: Wait): void {
-    wait.isRung = true
-    this.#ports.handlers.onWakeUp(wait.key.id, '')
+  #wakeUp(wait: Wait): void {
+    wait.isWoken = true
+    this.#host.handlers.onWakeUp(wait.key.id, '')
   }
 }
 

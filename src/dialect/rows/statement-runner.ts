@@ -31,12 +31,12 @@ export interface ErrorReader {
   isBroken(error: unknown): boolean
 }
 
-export interface RunnerPorts {
+export interface RunnerHost {
   readonly clock: Clock
   readonly random: Random
 }
 
-const SYSTEM: RunnerPorts = { clock: systemClock, random: systemRandom }
+const SYSTEM: RunnerHost = { clock: systemClock, random: systemRandom }
 
 /**
  * Sends the statements of one member, each on any free connection. Statements that the server has undone are repeated.
@@ -45,16 +45,16 @@ const SYSTEM: RunnerPorts = { clock: systemClock, random: systemRandom }
 export class StatementRunner<C> {
   readonly #borrow: Borrow<C>
   /** After this much time without a success, the lease is over and no lock is held any more. */
-  readonly #patienceMs: number
+  readonly #limitMs: number
   readonly #errors: ErrorReader
-  readonly #ports: RunnerPorts
+  readonly #host: RunnerHost
   isOver = false
 
-  constructor(borrow: Borrow<C>, patienceMs: number, errors: ErrorReader, ports: RunnerPorts = SYSTEM) {
+  constructor(borrow: Borrow<C>, limitMs: number, errors: ErrorReader, host: RunnerHost = SYSTEM) {
     this.#borrow = borrow
-    this.#patienceMs = patienceMs
+    this.#limitMs = limitMs
     this.#errors = errors
-    this.#ports = ports
+    this.#host = host
   }
 
   /** Runs `use` on one connection, for the first statements. */
@@ -64,7 +64,7 @@ export class StatementRunner<C> {
 
   /** @throws {OutcomeUnknown} {Error} an error of the server: then the statement has changed nothing */
   async once<T>(send: (connection: C) => Promise<T>): Promise<T> {
-    const since = this.#ports.clock.now()
+    const since = this.#host.clock.now()
     for (let attempt = 0; ; attempt++) {
       let isSent = false
       try {
@@ -74,7 +74,7 @@ export class StatementRunner<C> {
         })
       } catch (error) {
         const outcome = this.#errors.outcomeOf(error)
-        if (this.isOver || this.#ports.clock.now() - since > this.#patienceMs) throw error
+        if (this.isOver || this.#host.clock.now() - since > this.#limitMs) throw error
         if (outcome === 'lost') {
           if (isSent) throw new OutcomeUnknown(error)
           if (isRefusal(error)) throw error
@@ -89,12 +89,12 @@ export class StatementRunner<C> {
    * the time is over.
    */
   async atLast<T>(send: (connection: C) => Promise<T>): Promise<T> {
-    const since = this.#ports.clock.now()
+    const since = this.#host.clock.now()
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.once(send)
       } catch (error) {
-        const isLate = this.isOver || this.#ports.clock.now() - since > this.#patienceMs
+        const isLate = this.isOver || this.#host.clock.now() - since > this.#limitMs
         if (!(error instanceof OutcomeUnknown) || isLate) throw error
         await this.#pause(attempt)
       }
@@ -102,7 +102,7 @@ export class StatementRunner<C> {
   }
 
   #pause(attempt: number): Promise<void> {
-    const { clock, random } = this.#ports
+    const { clock, random } = this.#host
     return sleep(clock, backoffDelay(AGAIN, attempt, random))
   }
 }

@@ -1,5 +1,5 @@
 import type { LockMode } from '../lock-key.js'
-import { Forsaken } from './forsaken.js'
+import { UnreportedMembers } from './unreported-members.js'
 import type { RowKey } from './row-key.js'
 
 /** A key or a semaphore that a member waits for. */
@@ -23,7 +23,7 @@ export interface Wait {
    */
   passToken: bigint | null
   /** Whether the watch has found that the turn may have come, and no attempt has followed yet. */
-  isRung: boolean
+  isWoken: boolean
 }
 
 /** What the members of one pool wait for, by the ids of keys. The watch polls these rows. */
@@ -37,7 +37,7 @@ export class Waits {
   /** The members that are known to be dead. */
   dead: () => readonly string[] = () => []
 
-  readonly forsaken: Forsaken = new Forsaken()
+  readonly unreported: UnreportedMembers = new UnreportedMembers()
 
   /** Stores the secret with which notifications for this member prove that they come from other members. */
   trust(memberId: string, secret: string): void {
@@ -60,10 +60,10 @@ export class Waits {
     return this.#byKey.get(keyId)
   }
 
-  add(wait: Omit<Wait, 'given' | 'passToken' | 'isRung'>): void {
+  add(wait: Omit<Wait, 'given' | 'passToken' | 'isWoken'>): void {
     const before = this.#byKey.get(wait.key.id)
     if (before !== undefined && before.mode === wait.mode && before.memberId === wait.memberId) return
-    const added = { ...wait, given: null, passToken: null, isRung: false }
+    const added = { ...wait, given: null, passToken: null, isWoken: false }
     this.#byKey.set(wait.key.id, added)
     this.added(added)
   }
@@ -74,7 +74,7 @@ export class Waits {
   }
 
   /** A member has ended. */
-  forget(memberId: string): void {
+  removeMember(memberId: string): void {
     this.#secrets.delete(memberId)
     for (const [id, wait] of this.#byKey) if (wait.memberId === memberId) this.#byKey.delete(id)
   }

@@ -11,6 +11,6 @@ export class OrderlyEmitter<E extends { [Name in keyof E]: unknown }> extends Em
   }
 
   override emit<Name extends keyof E>(name: Name, event: E[Name]): void {
-    if (this.hears(name)) this.#agenda.defer(() => super.emit(name, event))
+    if (this.hasListener(name)) this.#agenda.defer(() => super.emit(name, event))
   }
 }

@@ -18,7 +18,7 @@ import {
   type HandOverOptions,
   type StepDownOptions,
 } from './campaign-options.js'
-import type { CampaignPorts } from './campaign-ports.js'
+import type { CampaignHost } from './campaign-host.js'
 import { CAMPAIGN_MOVES, type CampaignState } from './campaign-state.js'
 import { Term } from './term.js'
 
@@ -38,7 +38,7 @@ export class Campaign implements AsyncDisposable {
   /** The name that `leader()` returns. */
   readonly name: string
   readonly #options: CampaignOptions
-  readonly #ports: CampaignPorts
+  readonly #host: CampaignHost
   readonly #stop = new AbortController()
   /** Resolves when it has ended. */
   readonly #done: Promise<void>
@@ -55,15 +55,15 @@ export class Campaign implements AsyncDisposable {
   #pauseMs = 0
 
   /** @internal `options` must have been checked. */
-  constructor(key: LockKey, name: string, options: CampaignOptions, ports: CampaignPorts) {
+  constructor(key: LockKey, name: string, options: CampaignOptions, host: CampaignHost) {
     this.key = key
     this.name = name
     this.#options = options
-    this.#ports = ports
+    this.#host = host
     const { signal } = options
     if (signal?.aborted) this.#stop.abort(signal.reason)
-    const forget = signal && onAbort(signal, () => this.end(signal.reason, DEFAULT_GRACE_MS))
-    this.#done = this.#standAgainAndAgain().finally(() => forget?.())
+    const unsubscribe = signal && onAbort(signal, () => this.end(signal.reason, DEFAULT_GRACE_MS))
+    this.#done = this.#standAgainAndAgain().finally(() => unsubscribe?.())
   }
 
   /** Its current state. */
@@ -105,7 +105,7 @@ export class Campaign implements AsyncDisposable {
    */
   async leader(): Promise<LeaderInfo | null> {
     await this.#naming
-    return this.#ports.leader()
+    return this.#host.leader()
   }
 
   /**
@@ -157,14 +157,14 @@ export class Campaign implements AsyncDisposable {
       const lock = await this.#stand(failures)
       // Checked right before the term: the campaign may have been stopped while the lock was on its way.
       if (stop.aborted) await lock?.release().catch(() => undefined)
-      else if (lock === null) this.#pauseMs = backoffDelay(RETRY, failures++, this.#ports.random)
+      else if (lock === null) this.#pauseMs = backoffDelay(RETRY, failures++, this.#host.random)
       else {
         failures = 0
         await this.#lead(lock)
       }
       if (!stop.aborted && this.#pauseMs > 0) {
         this.#move('resting')
-        await sleep(this.#ports.clock, this.#pauseMs, stop)
+        await sleep(this.#host.clock, this.#pauseMs, stop)
       }
       if (!stop.aborted) this.#move('standing')
     }
@@ -175,7 +175,7 @@ export class Campaign implements AsyncDisposable {
   async #stand(failures: number): Promise<Lock | null> {
     const stop = this.#stop.signal
     try {
-      return await this.#ports.acquire(stop)
+      return await this.#host.acquire(stop)
     } catch (error) {
       if (!stop.aborted && failures === 0) this.#warn('cannot compete for leadership now; retrying', error)
       return null
@@ -184,10 +184,10 @@ export class Campaign implements AsyncDisposable {
 
   async #lead(lock: Lock): Promise<void> {
     const over = new AbortController()
-    const term = new Term(lock, over.signal, new Date(this.#ports.clock.instant().wall))
+    const term = new Term(lock, over.signal, new Date(this.#host.clock.instant().wall))
     const lost = (): void => over.abort(lock.signal.reason)
     if (lock.signal.aborted) lost()
-    const forget = onAbort(lock.signal, lost)
+    const unsubscribe = onAbort(lock.signal, lost)
     this.#pauseMs = 0
     this.#handOver = new Deferred()
     this.#term = { term, over }
@@ -197,21 +197,21 @@ export class Campaign implements AsyncDisposable {
     this.#move('leaving')
     this.#term = null
     const error = await this.#leave(lock, over.signal)
-    forget()
+    unsubscribe()
     const details = { key: keyText(this.key), name: this.name, ledMs: lock.heldMs }
-    this.#ports.events.emit('leader:left', error === null ? details : { ...details, error })
-    if (error !== null) this.#tell('onDeposed', () => this.#options.onDeposed?.(error, term))
+    this.#host.events.emit('leader:left', error === null ? details : { ...details, error })
+    if (error !== null) this.#callBack('onDeposed', () => this.#options.onDeposed?.(error, term))
     this.#handOver.resolve()
     await this.#stopped()
   }
 
   #elected(lock: Lock, term: Term): void {
-    const { events } = this.#ports
+    const { events } = this.#host
     events.emit('leader:elected', { key: keyText(this.key), name: this.name, token: term.tokenText })
-    this.#naming = this.#ports.announce(lock, this.name, term.signal)
+    this.#naming = this.#host.announce(lock, this.name, term.signal)
     // Like bodies that hold the lock: a request for the same key inside is refused, instead of waiting for itself.
     runHolding(lock, () => {
-      this.#tell('onElected', () => this.#options.onElected?.(term))
+      this.#callBack('onElected', () => this.#options.onElected?.(term))
       if (this.#body !== null) this.#start(term, this.#body)
     })
   }
@@ -220,11 +220,11 @@ export class Campaign implements AsyncDisposable {
   async #leave(lock: Lock, term: AbortSignal): Promise<LockLostError | null> {
     if (term.reason instanceof LockLostError && lock.state === 'lost') return term.reason
     const enough = new AbortController()
-    const forget = onAbort(lock.signal, () => enough.abort())
+    const unsubscribe = onAbort(lock.signal, () => enough.abort())
     const work = Promise.all(this.#work).then(() => enough.abort())
-    await Promise.race([work, sleep(this.#ports.clock, this.#graceMs, enough.signal)])
+    await Promise.race([work, sleep(this.#host.clock, this.#graceMs, enough.signal)])
     enough.abort()
-    forget()
+    unsubscribe()
     try {
       await lock.release()
       return null
@@ -238,10 +238,10 @@ export class Campaign implements AsyncDisposable {
     const stopped = Promise.all(this.#work)
     this.#work = []
     if (this.#stop.signal.aborted) return
-    const told = new Deferred<void>()
-    const forget = onAbort(this.#stop.signal, () => told.resolve())
-    await Promise.race([stopped, told.promise])
-    forget()
+    const aborted = new Deferred<void>()
+    const unsubscribe = onAbort(this.#stop.signal, () => aborted.resolve())
+    await Promise.race([stopped, aborted.promise])
+    unsubscribe()
   }
 
   #start(term: Term, body: TermBody): void {
@@ -265,7 +265,7 @@ export class Campaign implements AsyncDisposable {
   }
 
   /** Errors of callbacks are reported, and change nothing. */
-  #tell(name: string, callback: () => void | Promise<void>): void {
+  #callBack(name: string, callback: () => void | Promise<void>): void {
     const running = async (): Promise<void> => {
       try {
         await callback()
@@ -278,7 +278,7 @@ export class Campaign implements AsyncDisposable {
 
   #warn(message: string, error: unknown): void {
     const asError = error instanceof Error ? error : new Error(String(error))
-    this.#ports.warn(`campaign for ${keyInWords(this.key)}: ${message}`, asError)
+    this.#host.warn(`campaign for ${keyInWords(this.key)}: ${message}`, asError)
   }
 
   /** Only this method writes the state. */

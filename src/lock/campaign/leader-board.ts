@@ -10,7 +10,7 @@ import type { ConnectionPool } from '../../pool/connection-pool.js'
 /** The pause between attempts to record a name. */
 const RETRY: Backoff = { firstMs: 500, factor: 2, capMs: 30_000, jitter: 0.5 }
 
-export interface LeaderBoardPorts<C extends object> {
+export interface LeaderBoardHost<C extends object> {
   readonly connections: ConnectionPool<C>
   readonly dialect: Dialect<C>
   readonly clock: Clock
@@ -23,19 +23,19 @@ export interface LeaderBoardPorts<C extends object> {
  * reported, and the leader leads.
  */
 export class LeaderBoard<C extends object> {
-  readonly #ports: LeaderBoardPorts<C>
+  readonly #host: LeaderBoardHost<C>
   readonly #isAlone: boolean
   /** Lasting reasons are reported once, not at each election. */
   #reported: string | null = null
 
   /** `isAlone`: the pool has only one connection, and the lock is on it. */
-  constructor(ports: LeaderBoardPorts<C>, isAlone: boolean) {
-    this.#ports = ports
+  constructor(host: LeaderBoardHost<C>, isAlone: boolean) {
+    this.#host = host
     this.#isAlone = isAlone
   }
 
   read(key: KeyCode): Promise<LeaderInfo | null> {
-    const { connections, dialect } = this.#ports
+    const { connections, dialect } = this.#host
     return connections.use((connection) => dialect.readLeader(connection, key))
   }
 
@@ -49,12 +49,12 @@ export class LeaderBoard<C extends object> {
     const error = await this.#attempt(record, term)
     if (error === null || term.aborted) return
     if (error instanceof FencingUnavailableError) return this.#report(error.message, error)
-    this.#ports.warn('the name of the leader is not recorded yet', error)
+    this.#host.warn('the name of the leader is not recorded yet', error)
     void this.#writeLater(record, term)
   }
 
   async #writeLater(record: LeaderRecord, term: AbortSignal): Promise<void> {
-    const { clock, random } = this.#ports
+    const { clock, random } = this.#host
     for (let attempt = 0; !term.aborted; attempt++) {
       await sleep(clock, backoffDelay(RETRY, attempt, random), term)
       if (term.aborted || (await this.#attempt(record, term)) === null) return
@@ -62,7 +62,7 @@ export class LeaderBoard<C extends object> {
   }
 
   async #attempt(record: LeaderRecord, signal: AbortSignal): Promise<Error | null> {
-    const { connections, dialect } = this.#ports
+    const { connections, dialect } = this.#host
     try {
       await connections.use((connection) => dialect.recordLeader(connection, record), { signal })
       return null
@@ -74,6 +74,6 @@ export class LeaderBoard<C extends object> {
   #report(reason: string, error?: Error): void {
     if (this.#reported === reason) return
     this.#reported = reason
-    this.#ports.warn(`leader names are unavailable: ${reason}`, error)
+    this.#host.warn(`leader names are unavailable: ${reason}`, error)
   }
 }

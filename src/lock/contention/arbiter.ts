@@ -8,14 +8,14 @@ import type { LockMode } from '../../dialect/lock-key.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 import { isHoldTraced, traceHold, traceHoldEnd } from '../handle/trace.js'
-import { noneYet, type LockCounters } from '../lock-counters.js'
+import { zeroCounters, type LockCounters } from '../lock-counters.js'
 import type { LockEvents } from '../lock-events.js'
 import type { Session } from '../session/session.js'
 import type { SessionRequester } from '../session/session-requester.js'
 import type { Agenda } from '../agenda/agenda.js'
-import type { ArbiterHost, ArbiterPorts } from './arbiter-ports.js'
-import { REGISTRATION_ENTRIES, RoomQueue, type RoomRequester } from './room-queue.js'
-import type { ServerQueue } from '../session/server-queue.js'
+import type { ArbiterHost, ArbiterParts } from './arbiter-host.js'
+import { REGISTRATION_ENTRIES, LockTableWaiters, type LockTableRequester } from './lock-table-waiters.js'
+import type { ServerQueue } from '../session/queue-sessions.js'
 
 /** What keys and semaphores have in common: the limit of waiting callers, the counters, and the events. */
 export class Arbiter {
@@ -23,28 +23,28 @@ export class Arbiter {
   readonly clock: Clock
   readonly random: Random
   readonly sender: string
-  readonly counters: LockCounters = noneYet()
+  readonly counters: LockCounters = zeroCounters()
   readonly deadlines: Deadlines
-  readonly roomQueue: RoomQueue
+  readonly lockTableWaiters: LockTableWaiters
   readonly #events: Emitter<LockEvents>
-  readonly #links: ArbiterHost
+  readonly #host: ArbiterHost
   readonly #maxWaiting: number
   #waiting = 0
-  #interested = 0
+  #registered = 0
   #arrivals = 0
   #isClosing = false
   noFencing: string | null = null
 
-  constructor(ports: ArbiterPorts, maxWaiting: number, events: Emitter<LockEvents>, links: ArbiterHost) {
-    this.agenda = ports.agenda
-    this.clock = ports.clock
-    this.random = ports.random
-    this.sender = ports.sender
+  constructor(parts: ArbiterParts, maxWaiting: number, events: Emitter<LockEvents>, host: ArbiterHost) {
+    this.agenda = parts.agenda
+    this.clock = parts.clock
+    this.random = parts.random
+    this.sender = parts.sender
     this.#maxWaiting = maxWaiting
     this.deadlines = new Deadlines(this.clock)
     this.#events = events
-    this.#links = links
-    this.roomQueue = new RoomQueue(links)
+    this.#host = host
+    this.lockTableWaiters = new LockTableWaiters(host)
   }
 
   get waiting(): number {
@@ -61,20 +61,20 @@ export class Arbiter {
   }
 
   get lastFailure(): LockError | null {
-    return this.#links.lastFailure
+    return this.#host.lastFailure
   }
 
   /** The lock-table entries that waiter registrations use. */
   get registrationEntries(): number {
-    return this.#interested * REGISTRATION_ENTRIES
+    return this.#registered * REGISTRATION_ENTRIES
   }
 
-  admit(entry: RoomRequester, entries: number): 'now' | 'later' | LockError {
-    return this.roomQueue.admit(entry, entries)
+  admit(entry: LockTableRequester, entries: number): 'now' | 'later' | LockError {
+    return this.lockTableWaiters.admit(entry, entries)
   }
 
   registrationChanged(isSet: boolean): void {
-    this.#interested += isSet ? 1 : -1
+    this.#registered += isSet ? 1 : -1
   }
 
   /** Why a new caller is refused now, or null. */
@@ -109,33 +109,33 @@ export class Arbiter {
   }
 
   assign(entry: SessionRequester): Session | null {
-    return this.#links.assign(entry)
+    return this.#host.assign(entry)
   }
 
-  leftBy(entry: RoomRequester & SessionRequester): void {
-    this.roomQueue.leave(entry)
-    this.#links.unassign(entry)
+  leftBy(entry: LockTableRequester & SessionRequester): void {
+    this.lockTableWaiters.leave(entry)
+    this.#host.unassign(entry)
   }
 
   get line(): ServerQueue {
-    return this.#links.serverQueue
+    return this.#host.serverQueue
   }
 
   get isListening(): boolean {
-    return this.#links.isListening
+    return this.#host.isListening
   }
 
   /** One more entry waits for other processes, or asks the server about them. */
   listen(): void {
-    this.#links.waitBegan()
+    this.#host.waitBegan()
   }
 
   /** One entry less. */
   unlisten(): void {
-    this.#links.waitEnded()
+    this.#host.waitEnded()
   }
 
-  delayed(key: string, mode: LockMode, delayMs: number): void {
+  lockDelayBegan(key: string, mode: LockMode, delayMs: number): void {
     this.#events.emit('lock:delayed', { key, mode, delayMs })
   }
 
@@ -143,7 +143,7 @@ export class Arbiter {
     this.counters.acquired++
     if (isHandOff) this.counters.handedOff++
     if (isHoldTraced()) this.agenda.defer(() => traceHold(lock))
-    if (!this.#events.hears('lock:acquired')) return
+    if (!this.#events.hasListener('lock:acquired')) return
     const waitedMs = now - waiter.since
     this.#events.emit('lock:acquired', { key: keyText(lock.key), mode: lock.mode, waitedMs })
   }
@@ -151,8 +151,8 @@ export class Arbiter {
   released(lock: Lock, now?: number): void {
     this.counters.released++
     if (isHoldTraced()) this.agenda.defer(() => traceHoldEnd(lock))
-    this.#links.leaks?.ended(lock)
-    if (!this.#events.hears('lock:released')) return
+    this.#host.leaks?.ended(lock)
+    if (!this.#events.hasListener('lock:released')) return
     const heldMs = now === undefined ? lock.heldMs : lock.heldMsAt(now)
     this.#events.emit('lock:released', { key: keyText(lock.key), mode: lock.mode, heldMs })
   }
@@ -160,19 +160,19 @@ export class Arbiter {
   lost(error: LockLostError, lock: Lock): void {
     this.counters.lost++
     this.agenda.defer(() => {
-      lock.tellLoss()
+      lock.announceLoss()
       traceHoldEnd(lock, error)
     })
-    this.#links.leaks?.ended(lock)
+    this.#host.leaks?.ended(lock)
     const { heldMs, reason } = error
     this.#events.emit('lock:lost', { key: keyText(lock.key), mode: lock.mode, heldMs, reason })
   }
 
-  left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
+  gone(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
     if (!waiter.isPart) this.#waiting--
     if (!isGranted) this.counters.refused++
     if (waiter.hasTimedOut) this.counters.timeouts++
-    if (!this.#events.hears('waiter:left')) return
+    if (!this.#events.hasListener('waiter:left')) return
     const waitedMs = this.clock.now() - waiter.since
     this.#events.emit('waiter:left', {
       key: keyText(waiter.label),
@@ -183,7 +183,7 @@ export class Arbiter {
   }
 
   announce(waiter: LockWaiter<WaitedFor>): void {
-    if (waiter.isAnnounced || !this.#events.hears('waiter:queued')) return
+    if (waiter.isAnnounced || !this.#events.hasListener('waiter:queued')) return
     waiter.isAnnounced = true
     this.#events.emit('waiter:queued', { key: keyText(waiter.label), mode: waiter.mode })
   }

@@ -8,15 +8,15 @@ export const MAX_HAND_OFFS: number = TOKEN_STEP - 24
  * How long a lock may stay with one process while others may be waiting, at least. With ten milliseconds a hand-off
  * between processes (about half a millisecond) costs a twentieth, and each of four processes gets a turn every 40 ms.
  */
-export const TURN_MS = 10
+export const COHORT_TURN_MS = 10
 
 /**
  * Slow answers make hand-offs slow: on a machine with far more processes than processors, or over a long distance. Then a
  * turn lasts for this many answers, up to a limit; with turns of 10 ms such a machine did little else than hand over
  * (docs/decisions/0021-one-contention-core.md has the figures).
  */
-const TURN_IN_TRIPS = 20
-const LONGEST_TURN_MS = 100
+const COHORT_TURN_TRIPS = 20
+const LONGEST_COHORT_TURN_MS = 100
 
 /**
  * One stay of a lock in this process, from one answer of the server to the next. Lock cohorting (Dice, Marathe and Shavit
@@ -31,7 +31,8 @@ export class CohortTurn {
   /** `tripMs` is the duration of the answer with which the turn begins. */
   constructor(token: DrawnToken | null, now: number, tripMs: number) {
     this.token = token
-    this.#endsAt = now + Math.min(Math.max(TURN_MS, TURN_IN_TRIPS * tripMs), LONGEST_TURN_MS)
+    this.#endsAt =
+      now + Math.min(Math.max(COHORT_TURN_MS, COHORT_TURN_TRIPS * tripMs), LONGEST_COHORT_TURN_MS)
   }
 
   /** Whether the lock may pass to another local caller without a look at other processes. */

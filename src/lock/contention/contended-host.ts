@@ -4,11 +4,11 @@ import type { Fifo } from '../../base/fifo.js'
 import type { Random } from '../../base/random.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import type { RoomRequester } from './room-queue.js'
+import type { LockTableRequester } from './lock-table-waiters.js'
 import type { Session } from '../session/session.js'
 import type { SessionRequester } from '../session/session-requester.js'
 import type { Agenda } from '../agenda/agenda.js'
-import type { ServerQueue } from '../session/server-queue.js'
+import type { ServerQueue } from '../session/queue-sessions.js'
 
 /** What a contended entry needs from the rest of the pool, and reports to it. */
 export interface ContendedHost {
@@ -30,7 +30,7 @@ export interface ContendedHost {
    * Whether this many more entries of the server's lock table may be used for it. If the answer is not known yet, the
    * pool calls `proceed` when it is; if the answer is never, the error says why.
    */
-  admit(entry: RoomRequester, entries: number): 'now' | 'later' | LockError
+  admit(entry: LockTableRequester, entries: number): 'now' | 'later' | LockError
   /**
    * A session for the entry. If there is none, the answer is null, and the pool calls `proceed` or `sessionFailed` when
    * that changes.
@@ -50,5 +50,5 @@ export interface ContendedHost {
   acquired(lock: Lock, waiter: LockWaiter<WaitedFor>, isHandOff: boolean, now: number): void
   released(lock: Lock, now?: number): void
   lost(error: LockLostError, lock: Lock): void
-  left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void
+  gone(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void
 }

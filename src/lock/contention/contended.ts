@@ -4,13 +4,13 @@ import type { Holding } from '../../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import type { OperationKind } from '../../dialect/lock-operation.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import type { Client, Departure, NotifyRequest } from '../session/departure.js'
+import type { Client, OutgoingBatch, NotifyRequest } from '../session/outgoing-batch.js'
 import type { Session } from '../session/session.js'
 import type { SessionRequester } from '../session/session-requester.js'
 import type { AgendaItem } from '../agenda/agenda.js'
 import type { ContendedHost } from './contended-host.js'
 import type { CommonState, Machine, StateInfo } from './machine.js'
-import { hasTimeForQueue, QueuePolicy, wasQuick } from './queue-policy.js'
+import { hasTimeForQueue, QueuePolicy, wasShortEnough } from './queue-policy.js'
 import { RemoteWait, type Wake } from './remote-wait.js'
 
 /**
@@ -36,7 +36,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   protected remoteWait: RemoteWait | null = null
   #stand: StateInfo<State | CommonState>
   #session: Session | null = null
-  /** Whether the entry waits for the next departure of its session. */
+  /** Whether the entry waits for the next batch of its session. */
   #isToDepart = false
 
   constructor(label: LockKey, host: Host, machine: Machine<State | CommonState>) {
@@ -60,7 +60,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   abstract lost(reason: string, cause?: Error): void
   abstract notified(isWanted: boolean): void
   /** The batch is leaving: returns what the entry asks now, if anything. */
-  protected abstract departing(departure: Departure): void
+  protected abstract addOperation(outgoing: OutgoingBatch): void
   /** After this many waits in the queue that found the key free, no other process wants it. */
   protected abstract readonly aloneAfter: number
   /** Called after each change of the state. */
@@ -146,8 +146,8 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   }
 
   /** A waiter has gone, served or not. */
-  left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
-    this.host.left(waiter, isGranted)
+  gone(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
+    this.host.gone(waiter, isGranted)
     // A grant continues with the next step by itself.
     if (!isGranted) this.touch()
   }
@@ -156,11 +156,11 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     this.ownRemoteWait.ticketReceived(sender)
   }
 
-  depart(departure: Departure): void {
+  joinBatch(outgoing: OutgoingBatch): void {
     // The entry may have left the requests of this session, and be on another one.
-    if (departure.session !== this.#session) return
+    if (outgoing.session !== this.#session) return
     this.#isToDepart = false
-    this.departing(departure)
+    this.addOperation(outgoing)
   }
 
   protected get ownRemoteWait(): RemoteWait {
@@ -177,7 +177,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
     return this.#session !== null
   }
 
-  /** Asks the server at the next departure of the entry's session. The entry chooses the operation then. */
+  /** Asks the server with the next batch of the entry's session. The entry chooses the operation then. */
   protected ask(): void {
     if (this.#isToDepart || !this.assign()) return
     this.#isToDepart = true
@@ -205,8 +205,11 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   /** How long the first caller's request may wait in the server's queue. */
   protected get queueWaitMs(): number {
     const longestMs = this.host.serverQueue.longestWaitMs(this.#session!)
-    const leftMs = Math.min(this.queue.first!.leftMs(this.now()), this.queuePolicy!.msUntilBreak(this.wall))
-    return Math.min(longestMs, Math.ceil(leftMs))
+    const remainingMs = Math.min(
+      this.queue.first!.remainingMs(this.now()),
+      this.queuePolicy!.msUntilBreak(this.wall),
+    )
+    return Math.min(longestMs, Math.ceil(remainingMs))
   }
 
   /** Whether to use the server's queue: other processes want the key, and the queue passes it on in order. */
@@ -218,20 +221,20 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   /** Learns from a grant whether the queue is worthwhile. The first caller has waited longest. */
   protected learnFrom(kind: OperationKind, now: number): void {
     const { first } = this.queue
-    if (first !== null && wasQuick(kind, now - first.since)) this.ownQueuePolicy.seen(now)
+    if (first !== null && wasShortEnough(kind, now - first.since)) this.ownQueuePolicy.seen(now)
   }
 
   /** Whether an entry that listens has a reason to wait in the server's queue instead. */
   protected get prefersServerQueue(): boolean {
-    const isInVain = this.remoteWait !== null && this.remoteWait.isInVain
-    return isInVain || (this.queuePolicy !== null && this.queuePolicy.queuedLately(this.now()))
+    const hasLostRace = this.remoteWait !== null && this.remoteWait.hasLostRace
+    return hasLostRace || (this.queuePolicy !== null && this.queuePolicy.queuedLately(this.now()))
   }
 
   /** Whether the first caller can wait in the server's queue now. */
   protected get canEnqueue(): boolean {
     const { first } = this.queue
     if (first === null || first.waitPolicy !== 'wait' || !this.#isQueueWorthwhile) return false
-    return hasTimeForQueue(first.leftMs(this.now())) && this.host.serverQueue.mayEnqueue(this)
+    return hasTimeForQueue(first.remainingMs(this.now())) && this.host.serverQueue.mayEnqueue(this)
   }
 
   /** The entry registers as a waiter instead. If it only lacks a session to itself, it will have one the next time. */

@@ -5,7 +5,7 @@ import { inTime } from '../../base/in-time.js'
 import type { Dialect, NotificationHandlers, ListeningConnection } from '../../dialect/dialect.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
-import { Budget } from '../budget.js'
+import { RateLimit } from '../rate-limit.js'
 import type { Agenda } from '../agenda/agenda.js'
 
 /** How long to keep listening when no caller waits any more: contention comes in bursts. */
@@ -25,7 +25,7 @@ const CHECK_EVERY_MS = 5000
  * processor about ten microseconds. So the process stops listening for a while, and waiters poll.
  */
 const STRANGE_PER_SECOND = 4000
-const HUSH_MS = 30_000
+const IGNORE_PUBLIC_MS = 30_000
 
 /**
  * - `off`        no caller waits
@@ -70,9 +70,9 @@ export class NotificationListener<C extends object> {
   #waiters = 0
   #cancelTimer: Cancel | null = null
   #cancelCheck: Cancel | null = null
-  readonly #strangers: Budget
-  #cancelHush: Cancel | null = null
-  #current: { readonly lease: C & Lease; readonly listening: ListeningConnection } | null = null
+  readonly #strangers: RateLimit
+  #cancelIgnore: Cancel | null = null
+  #current: { readonly connection: C & Lease; readonly listening: ListeningConnection } | null = null
   #isClosed = false
 
   constructor(
@@ -87,7 +87,7 @@ export class NotificationListener<C extends object> {
     this.#dialect = dialect
     this.#clock = clock
     this.#host = host
-    this.#strangers = new Budget(clock, STRANGE_PER_SECOND)
+    this.#strangers = new RateLimit(clock, STRANGE_PER_SECOND)
   }
 
   get state(): NotificationListenerState {
@@ -109,13 +109,13 @@ export class NotificationListener<C extends object> {
     this.#stopTimer()
     if (this.#state === 'polling') this.#move('off')
     if (this.#state === 'listening')
-      this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#hangUp('off'))
+      this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#stopListening('off'))
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     this.#stopTimer()
-    await this.#hangUp('off')
+    await this.#stopListening('off')
   }
 
   #listen(): void {
@@ -135,46 +135,50 @@ export class NotificationListener<C extends object> {
   }
 
   async #open(): Promise<void> {
-    let lent: (C & Lease) | null = null // The pool may ask for it before it arrives here.
-    const lease = (lent = await this.#pool.connect({ reserved: true, onWanted: () => this.#give(lent) }))
+    let opened: (C & Lease) | null = null // The pool may ask for it before it arrives here.
+    const connection = (opened = await this.#pool.connect({
+      reserved: true,
+      onWanted: () => this.#give(opened),
+    }))
     let end: Error | undefined
     const handlers: NotificationHandlers = {
       onWakeUp: (keyId, sender) => this.#host.woken(keyId, sender),
       onTicket: (keyId, sender) => this.#host.ticketReceived(keyId, sender),
       onMessage: (message, sender) => this.#host.messageReceived(message, sender),
-      onPublicMessage: () => void (this.#strangers.spend() || this.#hush()),
+      onPublicMessage: () => void (this.#strangers.spend() || this.#ignorePublic()),
       onEnd: (cause) => {
         end = cause
-        if (this.#current?.lease === lease) this.#ended()
+        if (this.#current?.connection === connection) this.#ended()
       },
     }
     try {
-      const listening = await this.#answered(this.#dialect.listen(lease, handlers))
+      const listening = await this.#answered(this.#dialect.listen(connection, handlers))
       // The connection may have ended while the answer was on its way.
       if (end !== undefined) throw end
-      this.#current = { lease, listening }
+      this.#current = { connection, listening }
     } catch (error) {
-      lease.release(error as Error)
+      connection.release(error as Error)
       throw error
     }
     this.#move('listening')
-    if (this.#isClosed) return this.#hangUp('off')
+    if (this.#isClosed) return this.#stopListening('off')
     this.#checkLater()
-    if (this.#waiters === 0) this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#hangUp('off'))
+    if (this.#waiters === 0)
+      this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#stopListening('off'))
     else this.#host.listening()
   }
 
-  #hush(): void {
-    if (this.#current === null || this.#cancelHush !== null) return
+  #ignorePublic(): void {
+    if (this.#current === null || this.#cancelIgnore !== null) return
     this.#host.warn('the notification channel is flooded: waiting callers poll for a while')
-    this.#cancelHush = this.#clock.after(HUSH_MS, () => {
-      this.#cancelHush = null
-      void this.#hear(true)
+    this.#cancelIgnore = this.#clock.after(IGNORE_PUBLIC_MS, () => {
+      this.#cancelIgnore = null
+      void this.#receivePublic(true)
     })
-    void this.#hear(false)
+    void this.#receivePublic(false)
   }
 
-  async #hear(strangers: boolean): Promise<void> {
+  async #receivePublic(strangers: boolean): Promise<void> {
     const current = this.#current!
     try {
       await this.#answered(current.listening.receivePublic(strangers))
@@ -207,9 +211,9 @@ export class NotificationListener<C extends object> {
   }
 
   /** Gives the listener's connection to a caller that waits for one. */
-  #give(lease: (C & Lease) | null): boolean {
-    if (this.#current?.lease !== lease) return false
-    void this.#hangUp('polling')
+  #give(connection: (C & Lease) | null): boolean {
+    if (this.#current?.connection !== connection) return false
+    void this.#stopListening('polling')
     if (this.#waiters > 0) this.#tryAgain()
     return true
   }
@@ -217,30 +221,30 @@ export class NotificationListener<C extends object> {
   #ended(): void {
     const current = this.#current
     if (current === null) return
-    this.#forget()
-    current.lease.release(true)
+    this.#drop()
+    current.connection.release(true)
     this.#move('off')
     this.#stopTimer()
     if (this.#waiters > 0) this.#tryAgain()
   }
 
-  #forget(): void {
+  #drop(): void {
     this.#current = null
     this.#cancelCheck?.()
-    this.#cancelHush?.()
-    this.#cancelCheck = this.#cancelHush = null
+    this.#cancelIgnore?.()
+    this.#cancelCheck = this.#cancelIgnore = null
   }
 
-  async #hangUp(next: 'off' | 'polling'): Promise<void> {
+  async #stopListening(next: 'off' | 'polling'): Promise<void> {
     const current = this.#current
     if (current === null) return
-    this.#forget()
+    this.#drop()
     this.#move(next)
     try {
       await this.#answered(current.listening.stop())
-      current.lease.release()
+      current.connection.release()
     } catch (error) {
-      current.lease.release(error as Error)
+      current.connection.release(error as Error)
     }
   }
 

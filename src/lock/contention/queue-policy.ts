@@ -46,7 +46,7 @@ const SIGNED_CYCLES = 2
 const REMEMBERED_CYCLES = 2
 
 /** Whether a wait that ended with this attempt was short enough for the queue. */
-export function wasQuick(kind: OperationKind, waitedMs: number): boolean {
+export function wasShortEnough(kind: OperationKind, waitedMs: number): boolean {
   return (kind === 'retry' || kind === 'poll') && waitedMs < QUICK_MS
 }
 
@@ -56,8 +56,8 @@ function cycleAt(wall: number): { cycle: number; since: number } {
 }
 
 /** Whether a caller has enough time left for the queue. */
-export function hasTimeForQueue(leftMs: number): boolean {
-  return leftMs >= LEAST_MS
+export function hasTimeForQueue(remainingMs: number): boolean {
+  return remainingMs >= LEAST_MS
 }
 
 /**

@@ -9,11 +9,11 @@ import type { SessionRequester } from '../session/session-requester.js'
 import type { Agenda } from '../agenda/agenda.js'
 import type { Arbiter } from './arbiter.js'
 import type { ContendedHost } from './contended-host.js'
-import type { RoomRequester } from './room-queue.js'
-import type { ServerQueue } from '../session/server-queue.js'
+import type { LockTableRequester } from './lock-table-waiters.js'
+import type { ServerQueue } from '../session/queue-sessions.js'
 
 /** A contended entry, as its registry sees it. */
-interface Registered extends RoomRequester, SessionRequester {
+interface Registered extends LockTableRequester, SessionRequester {
   readonly queue: Fifo<LockWaiter<WaitedFor>>
   touch(): void
   woken(sender: string): void
@@ -94,7 +94,7 @@ export abstract class Registry<Entry extends Registered> implements ContendedHos
     })
   }
 
-  admit(entry: RoomRequester, entries: number): 'now' | 'later' | LockError {
+  admit(entry: LockTableRequester, entries: number): 'now' | 'later' | LockError {
     return this.arbiter.admit(entry, entries)
   }
 
@@ -127,8 +127,8 @@ export abstract class Registry<Entry extends Registered> implements ContendedHos
     this.arbiter.lost(error, lock)
   }
 
-  left(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
-    this.arbiter.left(waiter, isGranted)
+  gone(waiter: LockWaiter<WaitedFor>, isGranted: boolean): void {
+    this.arbiter.gone(waiter, isGranted)
   }
 
   /** Wakes the callers of an entry that now waits for other processes. */

@@ -10,12 +10,12 @@ const POLL: Backoff = { firstMs: 50, factor: 2, capMs: 800, jitter: 0.25 }
 const CROWDED: Backoff = { firstMs: 1, factor: 4, capMs: 800, jitter: 0.25 }
 
 /** How long a process holds back for each earlier ticket, up to this many tickets. */
-const STAND_BACK_MS = 2
-const MAX_STAND_BACK = 4
+const HOLD_BACK_MS = 2
+const MAX_HOLD_BACK = 4
 
 /** The price of a wake-up without success, and the credit for them: any role can send wake-ups without end. */
-const VAIN_WAKE_UP_MS = 5
-const CREDIT_MS = 160
+const LOST_RACE_COST_MS = 5
+const LOST_RACE_CREDIT_MS = 160
 
 /**
  * How long a process that has released something for others yields. A wake-up reaches them within about half a
@@ -50,32 +50,32 @@ export class RemoteWait {
   readonly #host: RemoteWaitHost
   readonly #onWake: () => void
   #wake: Wake = 'no'
-  #isInVain = false
+  #hasLostRace = false
   /** A reason to look that came while an attempt was under way, which the server may have answered before. */
-  #meanwhile: Wake = 'no'
+  #wakeDuringAttempt: Wake = 'no'
   #cancelPoll: Cancel | null = null
-  #cancelStandBack: Cancel | null = null
+  #cancelHoldBack: Cancel | null = null
   #polls = 0
   #crowds = 0
   #isYielding = false
-  #yieldedInVain = false
+  #wasPrecedenceUnused = false
   /** The processes with tickets, in the order in which the server delivered them. */
   #tickets: string[] = []
-  #stoodBackFor = 0
+  #heldBackFor = 0
   /** Limits yielding to processes with tickets. */
   readonly #precedence = new Precedence()
   /** Wake-ups without success are paid off by this time on the clock. */
-  #spentUntil = 0
+  #paidOffAt = 0
 
-  /** The entry calls `awoken` when `wake` has changed. */
-  constructor(host: RemoteWaitHost, awoken: () => void) {
+  /** The entry calls `onWake` when `wake` has changed. */
+  constructor(host: RemoteWaitHost, onWake: () => void) {
     this.#host = host
-    this.#onWake = awoken
+    this.#onWake = onWake
   }
 
   /** Whether another process was faster after a wake-up, since the last attempt began. */
-  get isInVain(): boolean {
-    return this.#isInVain
+  get hasLostRace(): boolean {
+    return this.#hasLostRace
   }
 
   get wake(): Wake {
@@ -83,14 +83,14 @@ export class RemoteWait {
   }
 
   /** Whether the other processes had the time to come and did not, as far as this process knows. */
-  get yieldedInVain(): boolean {
-    return this.#yieldedInVain
+  get wasPrecedenceUnused(): boolean {
+    return this.#wasPrecedenceUnused
   }
 
   /** Waits for a wake-up, or until the poll is due. */
   wait(): void {
     this.#crowds = 0
-    this.#yieldedInVain = false
+    this.#wasPrecedenceUnused = false
     const delayMs = backoffDelay(POLL, this.#polls++, this.#host.random)
     this.#waitFor(delayMs, () => this.wakeUp('poll', true))
   }
@@ -103,47 +103,47 @@ export class RemoteWait {
 
   /** Like `wait`, after this process had its turn: it waits until the others have had the time to come. */
   yield(): void {
-    this.#yieldedInVain = false
+    this.#wasPrecedenceUnused = false
     this.#waitFor(YIELD_MS, () => {
-      this.#yieldedInVain = true
-      this.#standBack()
+      this.#wasPrecedenceUnused = true
+      this.#holdBack()
     })
     this.#isYielding = true
   }
 
   /** An attempt begins: no other is needed until something happens. */
   attempt(): void {
-    this.#isInVain = false
+    this.#hasLostRace = false
     this.#cancelTimers()
     this.#wake = 'no'
-    this.#meanwhile = 'no'
+    this.#wakeDuringAttempt = 'no'
   }
 
   /** The wait is over, one way or another. */
   end(): void {
-    this.#isInVain = false
+    this.#hasLostRace = false
     this.#cancelTimers()
-    this.#polls = this.#crowds = this.#spentUntil = 0
-    this.#yieldedInVain = false
+    this.#polls = this.#crowds = this.#paidOffAt = 0
+    this.#wasPrecedenceUnused = false
     // Processes with precedence that did not come may be dead.
-    if (this.#stoodBackFor > 0) this.#precedence.wasInVain(this.#host.clock.now())
-    this.#tickets.splice(0, this.#stoodBackFor)
-    this.#stoodBackFor = 0
+    if (this.#heldBackFor > 0) this.#precedence.missed(this.#host.clock.now())
+    this.#tickets.splice(0, this.#heldBackFor)
+    this.#heldBackFor = 0
     this.#removeTicket(this.#host.sender)
   }
 
   /** Another process was faster after the wake-up: announces a ticket, unless there is one. */
-  lostRace(claim: () => void): void {
-    this.#isInVain = true
-    if (this.#stoodBackFor > 0) this.#precedence.wasRight()
-    this.#stoodBackFor = 0
-    this.#spentUntil = Math.max(this.#spentUntil, this.#host.clock.now()) + VAIN_WAKE_UP_MS
-    if (!this.#tickets.includes(this.#host.sender)) claim()
+  lostRace(sendTicket: () => void): void {
+    this.#hasLostRace = true
+    if (this.#heldBackFor > 0) this.#precedence.came()
+    this.#heldBackFor = 0
+    this.#paidOffAt = Math.max(this.#paidOffAt, this.#host.clock.now()) + LOST_RACE_COST_MS
+    if (!this.#tickets.includes(this.#host.sender)) sendTicket()
   }
 
   /** Other programs wait for it in the server's queue. An attempt from outside that queue never succeeds. */
   sawQueue(): void {
-    this.#isInVain = true
+    this.#hasLostRace = true
   }
 
   ticketReceived(sender: string): void {
@@ -151,21 +151,21 @@ export class RemoteWait {
   }
 
   /** A wake-up from the process `sender`, which has therefore had its turn. Processes with earlier tickets go first. */
-  woken(sender: string, isAsleep: boolean): void {
+  woken(sender: string, isWaiting: boolean): void {
     this.#removeTicket(sender)
-    this.#yieldedInVain = false
-    if (!isAsleep) {
-      this.#meanwhile = 'woken'
+    this.#wasPrecedenceUnused = false
+    if (!isWaiting) {
+      this.#wakeDuringAttempt = 'woken'
       return
     }
     // The other processes have come, and this was one of them.
     if (this.#isYielding) this.wait()
-    this.#standBack()
+    this.#holdBack()
   }
 
   /** There is a reason to look again now. */
-  wakeUp(wake: Wake, isAsleep: boolean): void {
-    if (!isAsleep) this.#meanwhile = this.#meanwhile === 'woken' ? 'woken' : wake
+  wakeUp(wake: Wake, isWaiting: boolean): void {
+    if (!isWaiting) this.#wakeDuringAttempt = this.#wakeDuringAttempt === 'woken' ? 'woken' : wake
     else {
       this.#wake = wake
       this.#onWake()
@@ -175,31 +175,31 @@ export class RemoteWait {
   #waitFor(delayMs: number, then: () => void): void {
     this.#cancelTimers()
     this.#cancelPoll = this.#host.clock.after(delayMs, then)
-    if (this.#meanwhile === 'no') return
-    const owesMs = this.#meanwhile === 'poll' ? 0 : this.#owesMs(this.#host.clock.now())
-    if (owesMs === 0) this.#wake = this.#meanwhile
+    if (this.#wakeDuringAttempt === 'no') return
+    const owesMs = this.#wakeDuringAttempt === 'poll' ? 0 : this.#owesMs(this.#host.clock.now())
+    if (owesMs === 0) this.#wake = this.#wakeDuringAttempt
     else this.#wakeUpAfter(owesMs)
   }
 
-  #standBack(): void {
+  #holdBack(): void {
     const now = this.#host.clock.now()
     const mine = this.#tickets.indexOf(this.#host.sender)
     const before = mine < 0 ? this.#tickets.length : mine
-    this.#stoodBackFor = this.#precedence.isResting(now) ? 0 : Math.min(before, MAX_STAND_BACK)
-    this.#cancelStandBack?.()
-    this.#cancelStandBack = null
-    const delayMs = Math.max(this.#stoodBackFor * STAND_BACK_MS, this.#owesMs(now))
+    this.#heldBackFor = this.#precedence.isSuspended(now) ? 0 : Math.min(before, MAX_HOLD_BACK)
+    this.#cancelHoldBack?.()
+    this.#cancelHoldBack = null
+    const delayMs = Math.max(this.#heldBackFor * HOLD_BACK_MS, this.#owesMs(now))
     if (delayMs === 0) this.wakeUp('woken', true)
     else this.#wakeUpAfter(delayMs)
   }
 
   #wakeUpAfter(delayMs: number): void {
-    this.#cancelStandBack = this.#host.clock.after(delayMs, () => this.wakeUp('woken', true))
+    this.#cancelHoldBack = this.#host.clock.after(delayMs, () => this.wakeUp('woken', true))
   }
 
   /** How long wake-ups are ignored, because too many were without success. */
   #owesMs(now: number): number {
-    return Math.max(0, this.#spentUntil - now - CREDIT_MS)
+    return Math.max(0, this.#paidOffAt - now - LOST_RACE_CREDIT_MS)
   }
 
   #removeTicket(sender: string): void {
@@ -209,8 +209,8 @@ export class RemoteWait {
 
   #cancelTimers(): void {
     this.#cancelPoll?.()
-    this.#cancelStandBack?.()
-    this.#cancelPoll = this.#cancelStandBack = null
+    this.#cancelHoldBack?.()
+    this.#cancelPoll = this.#cancelHoldBack = null
     this.#isYielding = false
   }
 }

@@ -3,14 +3,14 @@ import { Deadlines } from '../../base/deadlines.js'
 import { LockDeadlockError } from '../../base/errors.js'
 import type { Random } from '../../base/random.js'
 import type { LockMode } from '../../dialect/lock-key.js'
-import { Budget } from '../budget.js'
+import { RateLimit } from '../rate-limit.js'
 import type { KeyEntry } from '../key/key-entry.js'
 import type { AnyFrame } from '../handle/frame.js'
 import { framesHolding } from '../handle/holding-context.js'
 import { keyInWords, keyText } from '../../dialect/key-words.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import { FramedWait, isGreater, type Cycle, type Seeker, type Step } from './framed-wait.js'
+import { FramedWait, isGreater, type Cycle, type CycleSearcher, type Step } from './framed-wait.js'
 import { decodeProbe, encodeProbe, MAX_STEPS, type Probe } from './probe.js'
 import { SeenProbes } from './seen-probes.js'
 import {
@@ -19,7 +19,7 @@ import {
   mayBeHeldElsewhere,
   reachable,
   wantedMode,
-  wayTo,
+  pathTo,
   type Reached,
 } from './wait-graph.js'
 
@@ -57,19 +57,19 @@ export interface DetectorHost {
  * and Haas 1983). If the probe comes back there is a cycle, and if the very same one comes back again, the cycle existed
  * all the time in between.
  */
-export class DeadlockDetector implements Seeker {
+export class DeadlockDetector implements CycleSearcher {
   readonly #host: DetectorHost
   readonly #sender: string
   readonly #process: string
   readonly #deadlines: Deadlines
   readonly #periodMs: number
-  readonly #budget: Budget
+  readonly #rateLimit: RateLimit
   readonly #seen = new SeenProbes()
   readonly #waits = new Map<LockWaiter<WaitedFor>, FramedWait>()
   #isClosed = false
 
   constructor(
-    ports: {
+    parts: {
       readonly clock: Clock
       readonly random: Random
       readonly sender: string
@@ -78,12 +78,12 @@ export class DeadlockDetector implements Seeker {
     host: DetectorHost,
   ) {
     this.#host = host
-    this.#sender = ports.sender
-    this.#process = ports.process
-    this.#deadlines = new Deadlines(ports.clock)
+    this.#sender = parts.sender
+    this.#process = parts.process
+    this.#deadlines = new Deadlines(parts.clock)
     // Each process has a slightly different period, so that they do not search at the same moment.
-    this.#periodMs = Math.round(DETECT_AFTER_MS * (1 + JITTER * ports.random.next()))
-    this.#budget = new Budget(ports.clock, PROBES_PER_SECOND)
+    this.#periodMs = Math.round(DETECT_AFTER_MS * (1 + JITTER * parts.random.next()))
+    this.#rateLimit = new RateLimit(parts.clock, PROBES_PER_SECOND)
   }
 
   /** A caller inside `innermost` waits. It is refused at once if that closes a cycle in this process. */
@@ -118,7 +118,7 @@ export class DeadlockDetector implements Seeker {
   }
 
   closed(wait: FramedWait, round: number, cycle: Cycle): void {
-    if (round !== wait.round || wait.inQueue.hasLeft) return
+    if (round !== wait.round || wait.inQueue.isGone) return
     const name = cycle.steps.map((step) => step.wait).join(' ')
     if (wait.foundBefore.has(name)) return void this.#verify(wait, cycle)
     wait.found = new Set([...wait.found, name])
@@ -141,12 +141,12 @@ export class DeadlockDetector implements Seeker {
       hold.mode === 'shared' || held.queue.size > 0 || isTrue(held.session?.signals.isWanted(held.key)),
     ])
     wait.isVerifying = false
-    if (isHeld && isWanted && hold.isHeld && !wait.inQueue.hasLeft) this.#refuse(wait, steps)
+    if (isHeld && isWanted && hold.isHeld && !wait.inQueue.isGone) this.#refuse(wait, steps)
   }
 
   /** Receives a probe of another process, which may be gone by now. Only holders of the secret can have sealed it. */
-  told(text: string): void {
-    if (this.#isClosed || !this.#budget.spend()) return
+  received(text: string): void {
+    if (this.#isClosed || !this.#rateLimit.spend()) return
     const probe = decodeProbe(text)
     const entry = probe === null ? null : this.#host.find(probe.keyId)
     const passed = entry === null ? null : this.#seen.passed(probe!.from, probe!.round)
@@ -223,13 +223,13 @@ export class DeadlockDetector implements Seeker {
   }
 
   #send(probe: Omit<Probe, 'keyId' | 'mode'>, entry: KeyEntry, mode: LockMode): void {
-    if (!mayBeHeldElsewhere(entry) || probe.steps.length > MAX_STEPS || !this.#budget.spend()) return
+    if (!mayBeHeldElsewhere(entry) || probe.steps.length > MAX_STEPS || !this.#rateLimit.spend()) return
     const text = encodeProbe({ ...probe, keyId: entry.key.id, mode })
     if (text !== null) entry.sessionToSpeak?.signals.broadcast(text)
   }
 
   #stepsOf(way: Way): Step[] {
-    return wayTo(way).map(({ wait, hold }) => this.#step(wait, hold))
+    return pathTo(way).map(({ wait, hold }) => this.#step(wait, hold))
   }
 
   #step(wait: FramedWait, hold: Lock | null): Step {
@@ -259,7 +259,7 @@ async function isTrue(answer: Promise<boolean> | undefined): Promise<boolean> {
 /** The steps of a path that has come back to its start. Only there it is known what the first caller holds. */
 function close(steps: readonly Step[], closing: Way, process: string): Step[] {
   const [first, ...rest] = steps
-  const here = wayTo(closing).slice(0, -1)
+  const here = pathTo(closing).slice(0, -1)
   const between = here.map(({ wait, hold }) => ({
     wait: wait.id,
     process,

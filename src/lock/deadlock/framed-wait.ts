@@ -10,7 +10,7 @@ import type { LockWaiter } from '../handle/lock-waiter.js'
 const NONE: ReadonlySet<string> = new Set()
 
 /** Searches for the cycles that a wait may be part of: the detector of its pool. */
-export interface Seeker {
+export interface CycleSearcher {
   due(wait: FramedWait): void
   closed(wait: FramedWait, round: number, cycle: Cycle): void
 }
@@ -35,7 +35,7 @@ export class FramedWait extends Expiring {
   readonly id: string
   readonly inQueue: LockWaiter<KeyEntry>
   readonly frames: readonly Frame[]
-  readonly #seeker: Seeker
+  readonly #seeker: CycleSearcher
   /** A search goes in rounds: a probe of an earlier round does not count. */
   round = 0
   /** Whether this round was started at once, to see a cycle for the second time. */
@@ -48,7 +48,7 @@ export class FramedWait extends Expiring {
   /** Whether it has asked the process to listen for notifications. */
   isListening = false
 
-  constructor(id: string, waiter: LockWaiter<KeyEntry>, frames: readonly Frame[], seeker: Seeker) {
+  constructor(id: string, waiter: LockWaiter<KeyEntry>, frames: readonly Frame[], seeker: CycleSearcher) {
     super()
     this.id = id
     this.inQueue = waiter

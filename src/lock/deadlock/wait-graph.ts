@@ -91,7 +91,7 @@ export function* reachable<W extends Wait, H extends Hold>(
 }
 
 /** The path from the first wait to this one. */
-export function wayTo<W extends Wait, H extends Hold>(reached: Reached<W, H>): Reached<W, H>[] {
+export function pathTo<W extends Wait, H extends Hold>(reached: Reached<W, H>): Reached<W, H>[] {
   const way: Reached<W, H>[] = []
   for (let step: Reached<W, H> | null = reached; step !== null; step = step.previous) way.push(step)
   return way.toReversed()

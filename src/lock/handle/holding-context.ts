@@ -48,7 +48,7 @@ export function runHoldingAll<T>(locks: Iterable<Lock>, body: () => T): T {
 }
 
 /** Runs `body` as the body of a transaction, inside the bodies around this call. */
-export function runTransacting<T>(pool: object, keys: KeysOfTransaction, body: () => T): T {
+export function runInTransaction<T>(pool: object, keys: KeysOfTransaction, body: () => T): T {
   isInUse = true
   return storage.run(new TransactionFrame(pool, keys, currentFrame()), body)
 }

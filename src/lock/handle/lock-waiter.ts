@@ -57,11 +57,11 @@ export interface WaitedFor {
   /** The holder in another process, if the server can be asked for this waiter. */
   askForHolder(waiter: object): Promise<string | null> | null
   /** The waiter has gone, served or not. */
-  left(waiter: object, isGranted: boolean): void
+  gone(waiter: object, isGranted: boolean): void
 }
 
 /** The flags of a waiter, after the first one, which `Waiter` defines. */
-const FLAG = { announced: 2, seasoned: 4, part: 8, framed: 16, overdue: 32, timedOut: 64 } as const
+const FLAG = { announced: 2, keepsPlace: 4, part: 8, framed: 16, overdue: 32, timedOut: 64 } as const
 
 /** One caller that wants a lock. */
 export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock | null> {
@@ -103,7 +103,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
   }
 
   set isAnnounced(is: boolean) {
-    this.mark(FLAG.announced, is)
+    this.setFlag(FLAG.announced, is)
   }
 
   /**
@@ -111,14 +111,14 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
    * to wait for the server, unless waiting cannot fix the error.
    */
   get keepsPlace(): boolean {
-    if (this.has(FLAG.seasoned)) return true
+    if (this.has(FLAG.keepsPlace)) return true
     if (!this.#request.waitsWhileDown) return false
     const { lastFailure } = this.entry
     return lastFailure === null || isOutage(lastFailure)
   }
 
   set keepsPlace(is: boolean) {
-    this.mark(FLAG.seasoned, is)
+    this.setFlag(FLAG.keepsPlace, is)
   }
 
   /** The waiters of a group count as one caller. */
@@ -127,7 +127,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
   }
 
   set isPart(is: boolean) {
-    this.mark(FLAG.part, is)
+    this.setFlag(FLAG.part, is)
   }
 
   /** Whether the deadlock detector knows of it. */
@@ -136,7 +136,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
   }
 
   set isFramed(is: boolean) {
-    this.mark(FLAG.framed, is)
+    this.setFlag(FLAG.framed, is)
   }
 
   get label(): LockKey {
@@ -149,8 +149,8 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
   }
 
   /** The grace for an answer on the wire is not part of the caller's time. */
-  override leftMs(now: number): number {
-    return this.isOverdue ? 0 : super.leftMs(now)
+  override remainingMs(now: number): number {
+    return this.isOverdue ? 0 : super.remainingMs(now)
   }
 
   /** Whether it has gone, or is about to, because its time was up. */
@@ -174,7 +174,7 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
       holder,
     }
     const cause = this.entry.lastFailure
-    this.mark(FLAG.timedOut)
+    this.setFlag(FLAG.timedOut)
     this.refuse(new LockTimeoutError(details, cause === null ? undefined : { cause }))
   }
 
@@ -182,14 +182,14 @@ export class LockWaiter<Place extends WaitedFor = WaitedFor> extends Waiter<Lock
     if (this.isOverdue) return this.timeOut()
     const holder = this.entry.askForHolder(this)
     if (holder === null && !this.entry.isAskingFor(this)) return this.timeOut()
-    this.mark(FLAG.overdue)
+    this.setFlag(FLAG.overdue)
     deadlines.add(ANSWER_GRACE_MS, this)
     void holder?.then((words) => this.timeOut(words))
   }
 
-  protected override left(lock: Lock | null | undefined): void {
+  protected override gone(lock: Lock | null | undefined): void {
     this.entry.queue.remove(this)
-    this.entry.left(this, lock instanceof Lock)
+    this.entry.gone(this, lock instanceof Lock)
   }
 
   #phase(): AcquirePhase {

@@ -20,8 +20,8 @@ const HANDLE_MOVES: Readonly<Record<HandleState, readonly HandleState[]>> = {
   lost: [],
 }
 
-/** The keeper of a lock: the entry of its key. */
-export interface LockKeeper {
+/** The host of a lock: the entry of its key. */
+export interface LockHost {
   readonly label: LockKey
   readonly mode: LockMode
   readonly noFencing: string | null
@@ -30,7 +30,7 @@ export interface LockKeeper {
   verify(): void
   /** Without a name for the resource, the name of the key is used. */
   guard(transaction: Queryable, resource: string | undefined, token: bigint, mode: LockMode): Promise<void>
-  /** True if the release is complete; otherwise the keeper calls `confirmReleased` or `lose` later. */
+  /** True if the release is complete; otherwise the host calls `confirmReleased` or `lose` later. */
   release(lock: Lock): boolean
 }
 
@@ -66,11 +66,11 @@ class Loss {
 
   /** A holder that looks at the signal before it aborts finds it aborted already. */
   get signal(): AbortSignal {
-    this.tell()
+    this.announce()
     return this.#controller?.signal ?? AbortSignal.abort(this.error)
   }
 
-  tell(): void {
+  announce(): void {
     this.#controller?.abort(this.error)
   }
 }
@@ -81,7 +81,7 @@ export class Lock implements AsyncDisposable {
   readonly key: LockKey
   /** `exclusive`, or `shared` with other readers. */
   readonly mode: LockMode
-  readonly #keeper: LockKeeper
+  readonly #host: LockHost
   readonly #token: DrawnToken | null
   readonly #tokenOffset: number
   readonly #since: number
@@ -97,14 +97,14 @@ export class Lock implements AsyncDisposable {
   /** The `label` of its `AcquireOptions`; null without. */
   label: string | null = null
 
-  /** @internal For the keeper: its index of this lock. */
+  /** @internal For the host: its index of this lock. */
   place = 0
 
   /** @internal */
-  constructor(keeper: LockKeeper, token: DrawnToken | null, tokenOffset: number, now: number) {
-    this.key = keeper.label
-    this.mode = keeper.mode
-    this.#keeper = keeper
+  constructor(host: LockHost, token: DrawnToken | null, tokenOffset: number, now: number) {
+    this.key = host.label
+    this.mode = host.mode
+    this.#host = host
     this.#token = token
     this.#tokenOffset = tokenOffset
     this.#since = now
@@ -117,7 +117,7 @@ export class Lock implements AsyncDisposable {
    * @throws {FencingUnavailableError} if the pool has no tokens: `fencing` is off, or the role may not use the sequence.
    */
   get token(): bigint {
-    const { noFencing } = this.#keeper
+    const { noFencing } = this.#host
     if (this.#token === null) throw new FencingUnavailableError(noFencing ?? 'the server gave no token')
     return this.#token.after(this.#tokenOffset)
   }
@@ -144,7 +144,7 @@ export class Lock implements AsyncDisposable {
 
   /** Checks the clock: a lock whose lease ran out while the process was suspended is lost at the first access. */
   get state(): 'held' | 'released' | 'lost' {
-    if (this.#state === 'held') this.#keeper.verify()
+    if (this.#state === 'held') this.#host.verify()
     return this.#state === 'releasing' ? 'released' : this.#state
   }
 
@@ -155,7 +155,7 @@ export class Lock implements AsyncDisposable {
 
   /** Aborts once, with a LockLostError as its reason, if the lock is lost. Never after a release. */
   get signal(): AbortSignal {
-    if (this.#state === 'held') this.#keeper.verify()
+    if (this.#state === 'held') this.#host.verify()
     if (this.#fate instanceof Loss) return this.#fate.signal
     this.#fate ??= new AbortController()
     return this.#fate.signal
@@ -171,7 +171,7 @@ export class Lock implements AsyncDisposable {
 
   /** Milliseconds since it was granted. */
   get heldMs(): number {
-    return this.#keeper.now() - this.#since
+    return this.#host.now() - this.#since
   }
 
   /** @internal Like `heldMs`, for a caller that has just read the clock. */
@@ -196,7 +196,7 @@ export class Lock implements AsyncDisposable {
     const { state } = this
     if (state === 'lost') throw this.loss!
     if (state === 'released') throw new StaleTokenError(`${this.toString()} has been released`)
-    await this.#keeper.guard(transaction as Queryable, resource, this.token, this.mode)
+    await this.#host.guard(transaction as Queryable, resource, this.token, this.mode)
   }
 
   /**
@@ -208,7 +208,7 @@ export class Lock implements AsyncDisposable {
   release(): Promise<void> {
     if (this.#state === 'held') {
       this.#move('releasing')
-      const isAll = this.#keeper.release(this)
+      const isAll = this.#host.release(this)
       // The release may have found the lease over.
       if (!isAll && this.loss === null) this.#confirmation = new Deferred()
     }
@@ -229,13 +229,13 @@ export class Lock implements AsyncDisposable {
     )
   }
 
-  /** @internal For the keeper: the release is confirmed. */
+  /** @internal For the host: the release is confirmed. */
   confirmReleased(): void {
     this.#move('released')
     this.#confirmation?.resolve()
   }
 
-  /** @internal For the keeper: the lock is lost. Returns how; `tellLoss` must follow. */
+  /** @internal For the host: the lock is lost. Returns how; `announceLoss` must follow. */
   lose(reason: string, cause?: Error): LockLostError {
     this.#move('lost')
     const details = { key: this.toString(), heldMs: this.heldMs, reason }
@@ -246,8 +246,8 @@ export class Lock implements AsyncDisposable {
   }
 
   /** @internal Aborts the signal. */
-  tellLoss(): void {
-    ;(this.#fate as Loss).tell()
+  announceLoss(): void {
+    ;(this.#fate as Loss).announce()
   }
 
   /** @internal How it was lost; null if it was not. */

@@ -17,12 +17,12 @@ export type Lesson =
   /** An attempt without a wake-up failed: programs that send none may be waiting for it in the server. */
   | 'pollLost'
   /** The intent of a local writer is set, or was removed. */
-  | 'marked'
-  | 'unmarked'
+  | 'intentSet'
+  | 'intentCleared'
   /** A writer in another process waits: no more readers may join. */
   | 'draining'
   /** Other processes are in the server's queue, and are about to get the key. */
-  | 'lineGoesFirst'
+  | 'serverQueueGoesFirst'
 
 /** What an entry does about an answer, after it has moved. */
 export type Reaction =
@@ -35,7 +35,7 @@ export type Reaction =
   /** Other processes seem to want the key, and have failed to come repeatedly: this process tries at once. */
   | 'lookAgain'
   /** The release is confirmed. */
-  | 'gaveUp'
+  | 'releaseConfirmed'
   | 'notHeld'
   /** The server does not have what local holders hold. */
   | 'holdersLost'
@@ -48,7 +48,7 @@ export type Reaction =
  */
 export type Target = KeyState | 'ours' | 'asBefore'
 
-export interface After {
+export interface Consequence {
   readonly learn: readonly Lesson[]
   readonly to: Target
   readonly react: readonly Reaction[]
@@ -57,17 +57,17 @@ export interface After {
 /** A variant of an answer: another process seems to want the key, has had precedence repeatedly, and has not come. */
 const DOUBTED = 'doubted'
 
-type Row = Readonly<Record<string, After>>
+type Row = Readonly<Record<string, Consequence>>
 
-const GRANTED: After = { learn: [], to: 'ours', react: [] }
+const GRANTED: Consequence = { learn: [], to: 'ours', react: [] }
 
-const ASLEEP: Row = {
+const WAITED: Row = {
   [SAID.granted]: GRANTED,
   [SAID.waiting]: { learn: [], to: 'waiting', react: ['wait', 'refuse'] },
   [SAID.crowded]: { learn: [], to: 'waiting', react: ['waitCrowded', 'refuse'] },
 }
 
-const QUEUED: After = { learn: [], to: 'waiting', react: ['yield', 'refuse'] }
+const QUEUED: Consequence = { learn: [], to: 'waiting', react: ['yield', 'refuse'] }
 
 const JOINING: Row = {
   [SAID.granted]: GRANTED,
@@ -75,19 +75,27 @@ const JOINING: Row = {
 }
 
 const RELEASED: Row = {
-  [SAID.done]: { learn: ['othersCame'], to: 'idle', react: ['gaveUp'] },
-  [SAID.doneAndWanted]: { learn: ['othersListen'], to: 'notifying', react: ['notifyUnlessSent', 'gaveUp'] },
-  [DOUBTED]: { learn: [], to: 'idle', react: ['gaveUp'] },
+  [SAID.done]: { learn: ['othersCame'], to: 'idle', react: ['releaseConfirmed'] },
+  [SAID.doneAndWanted]: {
+    learn: ['othersListen'],
+    to: 'notifying',
+    react: ['notifyUnlessSent', 'releaseConfirmed'],
+  },
+  [DOUBTED]: { learn: [], to: 'idle', react: ['releaseConfirmed'] },
   [SAID.no]: { learn: [], to: 'idle', react: ['notHeld'] },
 }
 
-const YIELDED: After = { learn: ['othersListen'], to: 'waiting', react: ['notify', 'gaveUp', 'yield'] }
+const YIELDED: Consequence = {
+  learn: ['othersListen'],
+  to: 'waiting',
+  react: ['notify', 'releaseConfirmed', 'yield'],
+}
 
 /**
  * What each answer to each operation means. Together with `nextStep` it is the whole machine: `nextStep` chooses the
  * operation in a state, and this table says what follows from the answer. Answers that are not in the table do not exist.
  */
-export const AFTER: Readonly<Record<OperationKind, Row>> = {
+export const CONSEQUENCES: Readonly<Record<OperationKind, Row>> = {
   try: {
     [SAID.granted]: GRANTED,
     [SAID.no]: { learn: ['contended'], to: 'idle', react: ['refuse'] },
@@ -98,7 +106,7 @@ export const AFTER: Readonly<Record<OperationKind, Row>> = {
     [SAID.free]: GRANTED,
     [SAID.no]: { learn: ['contended'], to: 'idle', react: [] },
   },
-  wait: ASLEEP,
+  wait: WAITED,
   queue: { [SAID.waiting]: QUEUED, [SAID.crowded]: QUEUED },
   retry: {
     [SAID.granted]: GRANTED,
@@ -129,45 +137,49 @@ export const AFTER: Readonly<Record<OperationKind, Row>> = {
     [SAID.no]: { learn: [], to: 'idle', react: ['holdersLost'] },
   },
   setIntent: {
-    [SAID.done]: { learn: ['marked'], to: 'asBefore', react: [] },
-    [SAID.doneAndWanted]: { learn: ['marked'], to: 'asBefore', react: ['notify'] },
+    [SAID.done]: { learn: ['intentSet'], to: 'asBefore', react: [] },
+    [SAID.doneAndWanted]: { learn: ['intentSet'], to: 'asBefore', react: ['notify'] },
   },
   clearIntent: {
-    [SAID.done]: { learn: ['unmarked'], to: 'asBefore', react: [] },
-    [SAID.doneAndWanted]: { learn: ['unmarked'], to: 'asBefore', react: ['notify'] },
+    [SAID.done]: { learn: ['intentCleared'], to: 'asBefore', react: [] },
+    [SAID.doneAndWanted]: { learn: ['intentCleared'], to: 'asBefore', react: ['notify'] },
   },
   leave: {
     [SAID.done]: { learn: [], to: 'idle', react: [] },
     [SAID.doneAndWanted]: { learn: [], to: 'idle', react: ['notify'] },
   },
   release: RELEASED,
-  relinquish: RELEASED,
+  releaseEarly: RELEASED,
   yield: {
     [SAID.granted]: GRANTED,
     [SAID.no]: { learn: [], to: 'idle', react: ['notHeld'] },
-    [SAID.done]: { learn: ['hot', 'lineGoesFirst'], to: 'idle', react: ['gaveUp'] },
+    [SAID.done]: { learn: ['hot', 'serverQueueGoesFirst'], to: 'idle', react: ['releaseConfirmed'] },
     [SAID.waiting]: YIELDED,
     [SAID.crowded]: YIELDED,
-    [DOUBTED]: { learn: [], to: 'waiting', react: ['gaveUp', 'yield', 'lookAgain'] },
+    [DOUBTED]: { learn: [], to: 'waiting', react: ['releaseConfirmed', 'yield', 'lookAgain'] },
   },
 }
 
 /** Answers that say that another process wants the key. */
 const SAYS_WANTED: Readonly<Partial<Record<OperationKind, readonly Answer[]>>> = {
   release: [SAID.doneAndWanted],
-  relinquish: [SAID.doneAndWanted],
+  releaseEarly: [SAID.doneAndWanted],
   yield: [SAID.waiting, SAID.crowded],
 }
 
 /**
- * Pure: what follows from an answer. `doubtsOthers`: this process currently ignores signs that other processes want the
+ * Pure: what follows from an answer. `doubtsRegistrations`: this process currently ignores signs that other processes want the
  * key.
  *
  * @throws {InvariantError} for an answer that the operation does not have
  */
-export function after(kind: OperationKind, answer: Answer, doubtsOthers: boolean): After {
-  const isDoubtful = doubtsOthers && SAYS_WANTED[kind]?.includes(answer) === true
-  const row = AFTER[kind][isDoubtful ? DOUBTED : answer]
+export function consequenceOf(
+  kind: OperationKind,
+  answer: Answer,
+  doubtsRegistrations: boolean,
+): Consequence {
+  const isDoubtful = doubtsRegistrations && SAYS_WANTED[kind]?.includes(answer) === true
+  const row = CONSEQUENCES[kind][isDoubtful ? DOUBTED : answer]
   if (row === undefined) throw new InvariantError(`${kind} was answered with ${JSON.stringify(answer)}`)
   return row
 }

@@ -4,23 +4,23 @@ import { StaleTokenError, type LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
 import { SAID, type Answer, type OperationKind } from '../../dialect/lock-operation.js'
-import { REGISTRATION_ENTRIES } from '../contention/room-queue.js'
-import { Others } from '../contention/others.js'
+import { REGISTRATION_ENTRIES } from '../contention/lock-table-waiters.js'
+import { OtherProcesses } from '../contention/other-processes.js'
 import type { QueueWaitEnd } from '../contention/queue-policy.js'
 import type { Wake } from '../contention/remote-wait.js'
 import { CohortTurn } from '../contention/cohort-turn.js'
-import type { Answered, Departure, KeyRequest } from '../session/departure.js'
+import type { Answered, OutgoingBatch, KeyRequest } from '../session/outgoing-batch.js'
 import type { Session } from '../session/session.js'
 import type { DrawnToken } from '../handle/drawn-token.js'
 import { ConversionWaiter } from '../handle/conversion-waiter.js'
-import { after, type Lesson, type Reaction } from './key-answers.js'
+import { consequenceOf, type Lesson, type Reaction } from './key-answers.js'
 import { nextStep, type Conversion, type KeyFacts, type KeyState, type Step } from './key-state.js'
 import { LocalKey, NOT_HELD } from './local-key.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 
 /**
- * One key, from this process towards the server. `nextStep` chooses the step for a state, and `after` says what follows
+ * One key, from this process towards the server. `nextStep` chooses the step for a state, and `consequenceOf` says what follows
  * from the answer; the entry executes both.
  */
 export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
@@ -31,26 +31,29 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** The operation at the server: the entry is its own operation. */
   kind: OperationKind = 'try'
   /** The lock-delay, in the state `delayed`. */
-  #cancelDelay: Cancel | null = null
-  #isMarked = false
+  #cancelLockDelay: Cancel | null = null
+  #hasIntent = false
   /** Survives a rest, for a caller that comes again at once. */
-  #others: Others | null = null
+  #otherProcesses: OtherProcesses | null = null
   #isAtRest = false
 
-  get isMarked(): boolean {
-    return this.#isMarked
+  get hasIntent(): boolean {
+    return this.#hasIntent
   }
 
-  get isGivingWay(): boolean {
-    return this.isForOthers && !this.isHurried && !this.#isShortOfTime
+  get isYielding(): boolean {
+    return this.yieldsToProcesses && !this.isHurried && !this.#isShortOfTime
   }
 
   /**
    * This process released the key a moment ago, and is notifying others, or has done so. It survives the rest, for a
    * caller that comes again.
    */
-  get isForOthers(): boolean {
-    return this.state === 'notifying' || (this.#others !== null && this.#others.goFirst(this.now()))
+  get yieldsToProcesses(): boolean {
+    return (
+      this.state === 'notifying' ||
+      (this.#otherProcesses !== null && this.#otherProcesses.havePrecedence(this.now()))
+    )
   }
 
   get isHurried(): boolean {
@@ -92,7 +95,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.#isAtRest = false
     this.label = label
     // If a caller comes again at once, the entry must know which process has precedence.
-    if (!this.isForOthers) this.remoteWait = null
+    if (!this.yieldsToProcesses) this.remoteWait = null
     this.contended = false
   }
 
@@ -125,21 +128,21 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   holding(): readonly Holding[] {
     const { key } = this
     if (this.state === 'waiting') return [{ key, what: 'registration' }]
-    const mark: Holding[] = this.#isMarked ? [{ key, what: 'intent' }] : []
-    return this.#isStaying ? [{ key, what: this.mode }, ...mark] : mark
+    const intent: Holding[] = this.#hasIntent ? [{ key, what: 'intent' }] : []
+    return this.#isStaying ? [{ key, what: this.mode }, ...intent] : intent
   }
 
   override release(lock: Lock): boolean {
     this.removeHolder(lock)
     if (this.queue.first instanceof ConversionWaiter) this.#endConversion(lock)
     // Other local callers hold the lock, or another release is under way: there is no step to take.
-    if (this.givingUp !== null || this.isHeld) {
+    if (this.releasing !== null || this.isHeld) {
       this.confirm(lock)
       return true
     }
-    this.givingUp = lock
+    this.releasing = lock
     this.touch()
-    return this.givingUp !== lock
+    return this.releasing !== lock
   }
 
   /** A holder has gone: its own conversion ends, and that of another may be possible now. */
@@ -154,21 +157,21 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   advance(): void {
     while (this.#take(nextStep(this)));
     // The next local holder has the key already, or the lock is lost.
-    if (this.turn === null || this.isHeld) this.gaveUp()
+    if (this.turn === null || this.isHeld) this.releaseConfirmed()
   }
 
   /** The server's answer. */
-  answered(answer: Answer, token: DrawnToken | null, delayMs: number, batch: Answered): void {
+  answered(answer: Answer, token: DrawnToken | null, lockDelayMs: number, batch: Answered): void {
     const { now } = batch
-    const { learn, to, react } = after(
+    const { learn, to, react } = consequenceOf(
       this.kind,
       answer,
-      this.#others !== null && this.#others.areDoubted(now),
+      this.#otherProcesses !== null && this.#otherProcesses.areDoubted(now),
     )
     if (this.kind === 'enqueue') this.ownQueuePolicy.ended(queueWaitEndOf(answer), now)
     if (to === 'ours' && this.state === 'converting') this.#converted(token, batch)
     else if (to === 'ours') {
-      this.#granted(token, delayMs, batch)
+      this.#granted(token, lockDelayMs, batch)
       // The next step comes with the release: that is the case for most grants.
       if (this.mode === 'exclusive' && this.isHeld) return
     } else {
@@ -186,9 +189,9 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   failed(error: LockError, mayAsk: boolean, isKnown = true): void {
     const { kind } = this
     this.move(this.#isStaying ? 'held' : 'idle')
-    if (kind === 'release' || kind === 'relinquish' || kind === 'yield') {
+    if (kind === 'release' || kind === 'releaseEarly' || kind === 'yield') {
       if (isKnown) {
-        this.gaveUp()
+        this.releaseConfirmed()
         this.notifyWaiters()
       }
     } else if (!mayAsk && kind !== 'leave' && kind !== 'clearIntent') this.refuseHead(error)
@@ -198,7 +201,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** The server does not have the lock that it should have: the lock is lost, with or without the session. */
   lost(reason: string, cause?: Error): void {
     this.remoteWait?.end()
-    this.#isMarked = false
+    this.#hasIntent = false
     if (this.state !== 'idle') this.move('idle')
     this.leaveSession()
     this.loseHolders(reason, cause)
@@ -212,8 +215,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   notified(isWanted: boolean): void {
-    this.#others ??= new Others()
-    this.#others.rang(isWanted)
+    this.#otherProcesses ??= new OtherProcesses()
+    this.#otherProcesses.notified(isWanted)
     if (this.state === 'notifying') {
       this.#wakeUpSent()
       this.touch()
@@ -246,7 +249,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     switch (step) {
       case 'rest':
         return false
-      case 'forget':
+      case 'evict':
         this.#rest()
         return false
       case 'handOff':
@@ -267,7 +270,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'clearIntent':
       case 'leave':
       case 'release':
-      case 'relinquish':
+      case 'releaseEarly':
       case 'yield':
         return this.#askFor(step)
     }
@@ -278,7 +281,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     if (this.state === 'notifying') this.move('idle')
     this.#isAtRest = true
     this.remoteWait?.end()
-    this.host.forget(this)
+    this.host.evict(this)
     this.leaveSession()
   }
 
@@ -295,68 +298,68 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     return false
   }
 
-  protected departing(departure: Departure): void {
+  protected addOperation(outgoing: OutgoingBatch): void {
     const step = nextStep(this)
     switch (step) {
       case 'try':
         this.mode = this.queue.first!.mode
-        return this.#leave(departure, step, 'trying')
+        return this.#send(outgoing, step, 'trying')
       case 'enqueue':
-        return this.#leaveForLine(departure)
+        return this.#sendToServerQueue(outgoing)
       case 'wait':
       case 'queue':
-        return this.#leaveWithInterest(departure, step)
+        return this.#sendWithRegistration(outgoing, step)
       case 'retry':
       case 'poll':
-        return this.#leave(departure, step, 'polling')
+        return this.#send(outgoing, step, 'polling')
       case 'join':
       case 'rejoin':
-        return this.#leave(departure, step, 'joining')
+        return this.#send(outgoing, step, 'joining')
       case 'upgrade':
       case 'downgrade':
-        return this.#leave(departure, step, 'converting')
+        return this.#send(outgoing, step, 'converting')
       case 'setIntent':
       case 'clearIntent':
-        return this.#leave(departure, step, 'registeringIntent')
+        return this.#send(outgoing, step, 'registeringIntent')
       case 'leave':
         this.remoteWait!.end()
-        return this.#leave(departure, step, 'leaving')
+        return this.#send(outgoing, step, 'leaving')
       case 'release':
-      case 'relinquish':
-        if (this.#others?.releasing(this.now()) === true) departure.notifyAfter(this)
-        return this.#leave(departure, step, 'releasing')
+      case 'releaseEarly':
+        if (this.#otherProcesses?.notifiesWithRelease(this.now()) === true) outgoing.notifyAfter(this)
+        return this.#send(outgoing, step, 'releasing')
       case 'yield':
-        return this.#leave(departure, step, 'yielding')
+        return this.#send(outgoing, step, 'yielding')
       case 'rest':
-      case 'forget':
+      case 'evict':
       case 'handOff':
         // Time has passed since the entry decided to ask.
         return this.touch()
     }
   }
 
-  #leave(departure: Departure, kind: OperationKind, state: KeyState): void {
+  #send(outgoing: OutgoingBatch, kind: OperationKind, state: KeyState): void {
     this.remoteWait?.attempt()
     this.move(state)
     this.kind = kind
-    departure.ask(this)
+    outgoing.ask(this)
   }
 
-  #leaveForLine(departure: Departure): void {
+  #sendToServerQueue(outgoing: OutgoingBatch): void {
     // Other keys have been assigned to this session meanwhile.
     if (!this.isAlone) return this.touch()
     this.mode = this.queue.first!.mode
-    this.#leave(departure, 'enqueue', 'queued')
-    departure.waitMs = this.queueWaitMs
+    this.#send(outgoing, 'enqueue', 'queued')
+    outgoing.waitMs = this.queueWaitMs
   }
 
-  #leaveWithInterest(departure: Departure, step: 'wait' | 'queue'): void {
+  #sendWithRegistration(outgoing: OutgoingBatch, step: 'wait' | 'queue'): void {
     this.registerInstead()
     const admission = this.host.admit(this, REGISTRATION_ENTRIES)
     if (admission === 'later') return
     if (admission !== 'now') return this.#noRoom(step)
     this.mode = this.queue.first!.mode
-    this.#leave(departure, step, 'polling')
+    this.#send(outgoing, step, 'polling')
   }
 
   /**
@@ -365,15 +368,15 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
    */
   #noRoom(step: 'wait' | 'queue'): void {
     this.contended = false
-    this.#others?.forget()
+    this.#otherProcesses?.stopYielding()
     if (step === 'wait') this.ownRemoteWait.wait()
     else this.touch()
   }
 
   /** Programs that lock without lockpool send no wake-ups. If they queue in the server, only a place there is of use. */
   #lookForQueue(): void {
-    const { serverQueue: line } = this.host
-    if (this.session === null || !line.mayEnqueue(this) || !line.mayLook()) return
+    const { serverQueue } = this.host
+    if (this.session === null || !serverQueue.mayEnqueue(this) || !serverQueue.mayLook()) return
     void this.session.signals.isQueuedFor(this.key).then((isQueued) => {
       if (!isQueued || this.state !== 'waiting') return
       this.host.agenda.run(() => {
@@ -394,24 +397,24 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
       case 'hot':
         return this.ownQueuePolicy.seen(now)
       case 'othersCame':
-        return this.#others?.came()
+        return this.#otherProcesses?.came()
       case 'raceLost':
         return this.loseRace()
       case 'pollLost':
         return this.#lookForQueue()
-      case 'marked':
-      case 'unmarked':
-        this.#isMarked = lesson === 'marked'
+      case 'intentSet':
+      case 'intentCleared':
+        this.#hasIntent = lesson === 'intentSet'
         // An upgrade is tried again: readers elsewhere may have gone before the intent was set.
-        if (this.#isMarked && this.conversion !== null) this.contended = false
+        if (this.#hasIntent && this.conversion !== null) this.contended = false
         return
       case 'draining':
         this.isDraining = true
         return
-      case 'lineGoesFirst':
+      case 'serverQueueGoesFirst':
         // A caller that cannot use the queue waits until those processes have come.
-        this.#others ??= new Others()
-        return this.#others.stoodInLine(now)
+        this.#otherProcesses ??= new OtherProcesses()
+        return this.#otherProcesses.yieldToServerQueue(now)
     }
   }
 
@@ -429,8 +432,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
         return this.#yield()
       case 'lookAgain':
         return this.ownRemoteWait.wakeUp('woken', true)
-      case 'gaveUp':
-        return this.gaveUp(now)
+      case 'releaseConfirmed':
+        return this.releaseConfirmed(now)
       case 'notHeld':
         return this.wasNotHeld()
       case 'holdersLost':
@@ -448,27 +451,27 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   /** Whether the first caller has too little time to yield: otherwise the server might never be asked for it. */
   get #isShortOfTime(): boolean {
     const { first } = this.queue
-    return first !== null && first.leftMs(this.now()) <= HURRIED_BELOW_MS
+    return first !== null && first.remainingMs(this.now()) <= HURRIED_BELOW_MS
   }
 
   /** This process has the key, or keeps it. */
-  #granted(token: DrawnToken | null, delayMs: number, { now, stamp, tripMs }: Answered): void {
+  #granted(token: DrawnToken | null, lockDelayMs: number, { now, stamp, tripMs }: Answered): void {
     if (this.remoteWait !== null) this.#sleptUntil(now)
     this.learnFrom(this.kind, now)
-    this.contended = this.#isMarked = this.isDraining = false
+    this.contended = this.#hasIntent = this.isDraining = false
     this.turn = new CohortTurn(token, now, tripMs)
-    this.move(delayMs > 0 ? 'delayed' : 'held')
-    this.gaveUp(now)
-    if (delayMs === 0) return this.passOn(stamp, now)
-    this.#cancelDelay = this.host.clock.after(delayMs, () => this.#delayOver(token, stamp))
-    this.host.delayed(this, delayMs)
+    this.move(lockDelayMs > 0 ? 'delayed' : 'held')
+    this.releaseConfirmed(now)
+    if (lockDelayMs === 0) return this.passOn(stamp, now)
+    this.#cancelLockDelay = this.host.clock.after(lockDelayMs, () => this.#lockDelayOver(token, stamp))
+    this.host.lockDelayBegan(this, lockDelayMs)
     this.refused()
   }
 
   /** The only local holder has the key in the other mode, or has asked for that and gone. */
   #converted(token: DrawnToken | null, { now, tripMs }: Answered): void {
     this.mode = this.mode === 'shared' ? 'exclusive' : 'shared'
-    this.contended = this.#isMarked = this.isDraining = false
+    this.contended = this.#hasIntent = this.isDraining = false
     this.remoteWait?.end()
     this.turn = new CohortTurn(token, now, tripMs)
     this.move('held')
@@ -482,12 +485,12 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
 
   /** Called when this process gets the key: its wait for other processes is over. */
   #sleptUntil(now: number): void {
-    if (this.remoteWait!.yieldedInVain) (this.#others ??= new Others()).cameNot(now)
+    if (this.remoteWait!.wasPrecedenceUnused) (this.#otherProcesses ??= new OtherProcesses()).didNotCome(now)
     this.remoteWait!.end()
   }
 
   /** The lock-delay is over, and with it the lease of any holder that was cut off. */
-  #delayOver(token: DrawnToken | null, stamp: number): void {
+  #lockDelayOver(token: DrawnToken | null, stamp: number): void {
     this.host.agenda.run(() => {
       this.verify()
       if (this.state !== 'delayed') return
@@ -501,26 +504,26 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   #notifyUnlessSent(): void {
-    const ring = this.#others === null ? 'unsent' : this.#others.ring
-    if (ring === 'unsent') this.notifyWaiters()
-    else if (ring === 'answered') this.#wakeUpSent()
+    const wakeUpState = this.#otherProcesses === null ? 'unsent' : this.#otherProcesses.wakeUpState
+    if (wakeUpState === 'unsent') this.notifyWaiters()
+    else if (wakeUpState === 'answered') this.#wakeUpSent()
   }
 
   #wakeUpSent(): void {
-    this.#others!.letGoFirst(this.now())
+    this.#otherProcesses!.yieldAfterRelease(this.now())
     this.move('idle')
   }
 
   protected entered(to: KeyState, from: KeyState): void {
-    if (from === 'delayed') this.#endDelay()
+    if (from === 'delayed') this.#endLockDelay()
     if (to === 'idle' || to === 'notifying' || to === 'waiting') this.turn = null
-    if (to === 'waiting') this.#isMarked = false
+    if (to === 'waiting') this.#hasIntent = false
     assert(this.turn !== null || !NEEDS_TURN.has(to), 'the server has it as ours')
   }
 
-  #endDelay(): void {
-    this.#cancelDelay?.()
-    this.#cancelDelay = null
+  #endLockDelay(): void {
+    this.#cancelLockDelay?.()
+    this.#cancelLockDelay = null
   }
 }
 

@@ -83,7 +83,7 @@ export interface KeyFacts {
    * This process has just released the key and notified others: they have precedence, unless the first local waiter is
    * short of time.
    */
-  readonly isGivingWay: boolean
+  readonly isYielding: boolean
   /** The first local waiter cannot wait: the server is asked now, whatever is known of other processes. */
   readonly isHurried: boolean
   /** The first local waiter has to wait for other processes, as far as is known, and can do so in the server's queue. */
@@ -91,7 +91,7 @@ export interface KeyFacts {
   /** A writer in another process waits: no more readers may join. */
   readonly isDraining: boolean
   /** The intent is set that keeps readers in other processes out. */
-  readonly isMarked: boolean
+  readonly hasIntent: boolean
   readonly wake: Wake
   /** The first local waiter is a reader that has waited too long to yield to writers any more. */
   readonly isLate: boolean
@@ -105,7 +105,7 @@ export type Conversion = 'upgrade' | 'downgrade'
 
 export type Step =
   | 'rest'
-  | 'forget'
+  | 'evict'
   | 'handOff'
   | 'enqueue'
   | 'try'
@@ -121,7 +121,7 @@ export type Step =
   | 'clearIntent'
   | 'leave'
   | 'release'
-  | 'relinquish'
+  | 'releaseEarly'
   | 'yield'
 
 /** Pure: the next step for a key. While an operation is under way, the step is always `rest`. */
@@ -137,15 +137,15 @@ export function nextStep(facts: KeyFacts): Step {
     case 'delayed':
       // The key is kept although no caller here waits any more: no other process could have it earlier, and a delay that
       // began again for each caller would never end.
-      return facts.isClosing && facts.head === null ? 'relinquish' : 'rest'
+      return facts.isClosing && facts.head === null ? 'releaseEarly' : 'rest'
     case 'held':
       return facts.mode === 'exclusive' ? nextExclusive(facts) : nextShared(facts)
     case 'notifying':
       // The intent must be removed first, and only one operation is under way at a time.
-      if (facts.isMarked) return 'rest'
-      if (facts.isClosing && facts.head === null) return 'forget'
+      if (facts.hasIntent) return 'rest'
+      if (facts.isClosing && facts.head === null) return 'evict'
       if (facts.mayEnqueue) return 'enqueue'
-      return facts.isGivingWay ? 'rest' : 'try'
+      return facts.isYielding ? 'rest' : 'try'
     case 'trying':
     case 'polling':
     case 'queued':
@@ -159,12 +159,12 @@ export function nextStep(facts: KeyFacts): Step {
   }
 }
 
-function nextIdle({ isMarked, head, mayEnqueue, isContended, isGivingWay }: KeyFacts): Step {
-  if (isMarked) return head === 'exclusive' ? 'wait' : 'clearIntent'
-  if (head === null) return 'forget'
+function nextIdle({ hasIntent, head, mayEnqueue, isContended, isYielding }: KeyFacts): Step {
+  if (hasIntent) return head === 'exclusive' ? 'wait' : 'clearIntent'
+  if (head === null) return 'evict'
   if (mayEnqueue) return 'enqueue'
   if (isContended) return 'wait'
-  return isGivingWay && head === 'exclusive' ? 'queue' : 'try'
+  return isYielding && head === 'exclusive' ? 'queue' : 'try'
 }
 
 function nextExclusive(facts: KeyFacts): Step {
@@ -176,21 +176,21 @@ function nextExclusive(facts: KeyFacts): Step {
 }
 
 function nextShared(facts: KeyFacts): Step {
-  const { holderCount, head, isDraining, isHurried, isMarked, wake, isLate, conversion } = facts
+  const { holderCount, head, isDraining, isHurried, hasIntent, wake, isLate, conversion } = facts
   if (conversion === 'upgrade') return nextUpgrade(facts)
   // The writer may have gone without a message that reaches the holders.
   const mayJoin = head === 'shared' && (!isDraining || isHurried || wake !== 'no')
   if (holderCount === 0 && !mayJoin) return 'release'
-  if (isMarked && head !== 'exclusive') return 'clearIntent'
+  if (hasIntent && head !== 'exclusive') return 'clearIntent'
   if (mayJoin) return isLate ? 'rejoin' : 'join'
-  return head === 'exclusive' && !isMarked ? 'setIntent' : 'rest'
+  return head === 'exclusive' && !hasIntent ? 'setIntent' : 'rest'
 }
 
 /**
  * An upgrade waits for readers here without asking the server. Readers elsewhere send no wake-up, so it is tried now and
  * then.
  */
-function nextUpgrade({ holderCount, isContended, isHurried, isMarked, wake }: KeyFacts): Step {
+function nextUpgrade({ holderCount, isContended, isHurried, hasIntent, wake }: KeyFacts): Step {
   if (holderCount === 1 && (!isContended || isHurried || wake !== 'no')) return 'upgrade'
-  return isMarked ? 'rest' : 'setIntent'
+  return hasIntent ? 'rest' : 'setIntent'
 }

@@ -12,16 +12,16 @@ import { KEY_MACHINE, type KeyState } from './key-state.js'
 import { TransactionFrame } from '../handle/frame.js'
 import { isIn } from '../handle/holding-context.js'
 import { keyInWords } from '../../dialect/key-words.js'
-import { Lock, type LockKeeper } from '../handle/lock.js'
+import { Lock, type LockHost } from '../handle/lock.js'
 import type { LockRequest, LockWaiter } from '../handle/lock-waiter.js'
 import type { CohortTurn } from '../contention/cohort-turn.js'
 
 /** What a key needs from the rest of the pool, and reports to it. */
 export interface KeyHost extends ContendedHost {
   /** The entry has no facts to remember about its key. */
-  forget(entry: LocalKey): void
+  evict(entry: LocalKey): void
   /** The server has granted the key, and no caller gets it for this long. */
-  delayed(entry: LocalKey, delayMs: number): void
+  lockDelayBegan(entry: LocalKey, lockDelayMs: number): void
   guard(transaction: Queryable, guarded: Guarded): Promise<void>
 }
 
@@ -29,7 +29,7 @@ export interface KeyHost extends ContendedHost {
  * One key in this process, without the server: its holders, and its waiters in order. A server session is re-entrant, so
  * two callers on one connection would both get the lock; this class keeps them apart.
  */
-export abstract class LocalKey extends Contended<KeyState, KeyHost> implements LockKeeper {
+export abstract class LocalKey extends Contended<KeyState, KeyHost> implements LockHost {
   readonly key: KeyCode
   declare readonly queue: Fifo<LockWaiter>
   /** The local holders, in no order: each lock knows its index. */
@@ -41,7 +41,7 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
   /** The current cohort turn, while the server's last answer gives the key to this process. */
   protected turn: CohortTurn | null = null
   /** The lock whose release, or yield, is under way. */
-  protected givingUp: Lock | null = null
+  protected releasing: Lock | null = null
 
   constructor(key: KeyCode, label: LockKey, host: KeyHost) {
     super(label, host, KEY_MACHINE)
@@ -155,24 +155,24 @@ export abstract class LocalKey extends Contended<KeyState, KeyHost> implements L
   }
 
   /** Completes a release that is under way. */
-  protected gaveUp(now?: number): void {
-    const lock = this.givingUp
+  protected releaseConfirmed(now?: number): void {
+    const lock = this.releasing
     if (lock === null) return
-    this.givingUp = null
+    this.releasing = null
     this.confirm(lock, now)
   }
 
   /** This process believed that it had the key, but the server denies it: a foreign program has used the session. */
   protected wasNotHeld(): void {
-    const lock = this.givingUp
-    this.givingUp = null
+    const lock = this.releasing
+    this.releasing = null
     if (lock !== null) this.host.lost(lock.lose(NOT_HELD), lock)
   }
 
   /** All local holders have lost the lock. Waiting callers keep their place. */
   protected loseHolders(reason: string, cause?: Error): void {
-    const lost = this.givingUp === null ? this.holders : [...this.holders, this.givingUp]
-    this.givingUp = null
+    const lost = this.releasing === null ? this.holders : [...this.holders, this.releasing]
+    this.releasing = null
     this.holders = NO_HOLDERS
     for (const lock of lost) this.host.lost(lock.lose(reason, cause), lock)
     for (const waiter of this.queue) if (waiter instanceof ConversionWaiter) waiter.refuse(waiter.held.loss)

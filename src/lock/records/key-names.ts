@@ -3,7 +3,7 @@ import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import type { NamedKey } from '../../dialect/named-key.js'
 import type { SemaphoreCode } from '../../dialect/permit-operation.js'
 import { keyText } from '../../dialect/key-words.js'
-import { Recorder, type RecorderPorts } from './recorder.js'
+import { Recorder, type RecorderHost } from './recorder.js'
 
 /** The most names in one statement, and so in a second: complete names are not worth a flood. */
 const BATCH = 500
@@ -14,7 +14,7 @@ const WRITE_AGAIN_MS = 3_600_000
 /** The number of names that are known to be written. When there are more, all are forgotten, and some are written again. */
 const REMEMBERED = 50_000
 
-export interface KeyNamesPorts<C extends object> extends RecorderPorts<C> {
+export interface KeyNamesHost<C extends object> extends RecorderHost<C> {
   readonly dialect: Dialect<C>
   /** Names of the keys that callers here hold or wait for. */
   inUse(): Iterable<NamedKey>
@@ -26,14 +26,14 @@ export interface KeyNamesPorts<C extends object> extends RecorderPorts<C> {
  * person could look.
  */
 export class KeyNames<C extends object> {
-  readonly #ports: KeyNamesPorts<C>
+  readonly #host: KeyNamesHost<C>
   readonly #links = new Set<LockLink>()
   readonly #written = new Map<string, number>()
   readonly #recorder: Recorder<C>
 
-  constructor(ports: KeyNamesPorts<C>) {
-    this.#ports = ports
-    this.#recorder = new Recorder(ports, {
+  constructor(host: KeyNamesHost<C>) {
+    this.#host = host
+    this.#recorder = new Recorder(host, {
       consequence: 'names of keys are not recorded',
       isDue: () => this.#unwritten().length > 0,
       write: (connection) => this.#writeTo(connection),
@@ -48,7 +48,7 @@ export class KeyNames<C extends object> {
   }
 
   /** When the last session is gone, nothing is held any more. The server may come back without the names. */
-  left(link: LockLink): void {
+  detached(link: LockLink): void {
     this.#links.delete(link)
     if (this.#links.size > 0) return
     this.#recorder.stop()
@@ -61,9 +61,9 @@ export class KeyNames<C extends object> {
   }
 
   #unwritten(): NamedKey[] {
-    const dueBefore = this.#ports.clock.now() - WRITE_AGAIN_MS
+    const dueBefore = this.#host.clock.now() - WRITE_AGAIN_MS
     const names: NamedKey[] = []
-    for (const named of this.#ports.inUse()) {
+    for (const named of this.#host.inUse()) {
       const writtenAt = this.#written.get(named.code.id)
       if (writtenAt !== undefined && writtenAt > dueBefore) continue
       names.push(named)
@@ -73,7 +73,7 @@ export class KeyNames<C extends object> {
   }
 
   async #writeTo(connection: C): Promise<void> {
-    const { dialect, clock } = this.#ports
+    const { dialect, clock } = this.#host
     const names = this.#unwritten()
     if (names.length === 0) return
     await dialect.writeNames(connection, names)

@@ -9,12 +9,12 @@ const LOOK_EVERY_MS = 1000
 const RETRY_MS = 60_000
 
 /** The connection comes from the pool, which the program needs, so the wait for one is too short to be noticed. */
-const PATIENCE_MS = 1000
+const WAIT_LIMIT_MS = 1000
 
 /** A silent server keeps a connection from the program no longer than this. */
 const ANSWER_LIMIT_MS = 10_000
 
-export interface RecorderPorts<C extends object> {
+export interface RecorderHost<C extends object> {
   readonly connections: ConnectionPool<C>
   readonly clock: Clock
   warn(message: string, error?: Error): void
@@ -35,15 +35,15 @@ export interface Records<C extends object> {
  * costs nothing more. Nothing depends on them: a failure is one warning, and the next attempt comes a minute later.
  */
 export class Recorder<C extends object> {
-  readonly #ports: RecorderPorts<C>
+  readonly #host: RecorderHost<C>
   readonly #records: Records<C>
   #cancel: Cancel | null = null
   #isRunning = false
   #isClosed = false
   #isReported = false
 
-  constructor(ports: RecorderPorts<C>, records: Records<C>) {
-    this.#ports = ports
+  constructor(host: RecorderHost<C>, records: Records<C>) {
+    this.#host = host
     this.#records = records
   }
 
@@ -70,7 +70,7 @@ export class Recorder<C extends object> {
 
   #lookIn(delayMs: number): void {
     this.#cancel?.()
-    this.#cancel = this.#ports.clock.after(delayMs, () => void this.#look())
+    this.#cancel = this.#host.clock.after(delayMs, () => void this.#look())
   }
 
   async #look(): Promise<void> {
@@ -80,15 +80,15 @@ export class Recorder<C extends object> {
   }
 
   async #write(): Promise<boolean> {
-    const { connections, clock } = this.#ports
+    const { connections, clock } = this.#host
     const late = (): Error => new ConnectionError(`the server did not answer within ${ANSWER_LIMIT_MS} ms`)
     try {
       await connections.use(
         (connection) => inTime(clock, ANSWER_LIMIT_MS, this.#records.write(connection), late),
-        { timeoutMs: PATIENCE_MS },
+        { timeoutMs: WAIT_LIMIT_MS },
       )
     } catch (error) {
-      if (!this.#isReported && !this.#isClosed) this.#ports.warn(this.#records.consequence, error as Error)
+      if (!this.#isReported && !this.#isClosed) this.#host.warn(this.#records.consequence, error as Error)
       this.#isReported = true
       this.#records.failed()
       return false

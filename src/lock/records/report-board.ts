@@ -1,15 +1,15 @@
 import type { Dialect, LockLink } from '../../dialect/dialect.js'
 import type { ReleaseRequest } from '../../dialect/release-request.js'
 import { encodeReport, type ReportRow, type SessionReport } from '../../dialect/session-report.js'
-import { Recorder, type RecorderPorts } from './recorder.js'
+import { Recorder, type RecorderHost } from './recorder.js'
 
 /** Locks and waits of this duration are reported. Shorter ones end before a person could look, and cost nothing. */
-export const TELL_FROM_MS = 2000
+export const REPORT_FROM_MS = 2000
 
 /** A session without anything to report is reported again after this long, so that the cleanup does not remove it. */
-const TELL_AGAIN_MS = 3_600_000
+const REPORT_AGAIN_MS = 3_600_000
 
-export interface ReportBoardPorts<C extends object> extends RecorderPorts<C> {
+export interface ReportBoardHost<C extends object> extends RecorderHost<C> {
   readonly dialect: Dialect<C>
   /** The reports about each session here. */
   reports(fromMs: number): readonly SessionReport[]
@@ -17,9 +17,9 @@ export interface ReportBoardPorts<C extends object> extends RecorderPorts<C> {
   requested(request: ReleaseRequest): void
 }
 
-type News = ReportRow & { readonly told: Told }
+type Update = ReportRow & { readonly reported: LastReport }
 
-interface Told {
+interface LastReport {
   readonly content: string
   readonly at: number
 }
@@ -31,32 +31,32 @@ interface Told {
  * process may be unable to answer. With each record it also reads whether other programs ask for these locks.
  */
 export class ReportBoard<C extends object> {
-  readonly #ports: ReportBoardPorts<C>
+  readonly #host: ReportBoardHost<C>
   readonly #links = new Map<number, LockLink>()
-  readonly #told = new Map<number, Told>()
+  readonly #reported = new Map<number, LastReport>()
   readonly #recorder: Recorder<C>
 
-  constructor(ports: ReportBoardPorts<C>) {
-    this.#ports = ports
-    this.#recorder = new Recorder(ports, {
+  constructor(host: ReportBoardHost<C>) {
+    this.#host = host
+    this.#recorder = new Recorder(host, {
       consequence: 'ages of locks are not recorded',
-      isDue: () => this.#news(ports.clock.now()).length > 0,
+      isDue: () => this.#updates(host.clock.now()).length > 0,
       write: (connection) => this.#writeTo(connection),
-      failed: () => this.#told.clear(),
+      failed: () => this.#reported.clear(),
     })
   }
 
   joined(link: LockLink): void {
     if (!link.keepsReports || this.#recorder.isClosed) return
     this.#links.set(link.serverId, link)
-    this.#told.delete(link.serverId)
+    this.#reported.delete(link.serverId)
     this.#recorder.start()
   }
 
-  left(link: LockLink): void {
+  detached(link: LockLink): void {
     if (this.#links.get(link.serverId) !== link) return
     this.#links.delete(link.serverId)
-    this.#told.delete(link.serverId)
+    this.#reported.delete(link.serverId)
     if (this.#links.size === 0) this.#recorder.stop()
   }
 
@@ -65,36 +65,37 @@ export class ReportBoard<C extends object> {
   }
 
   /** Sessions that have something to report, or had: readers rely on the latest report. */
-  #news(now: number): News[] {
-    return this.#ports.reports(TELL_FROM_MS).flatMap((report) => {
+  #updates(now: number): Update[] {
+    return this.#host.reports(REPORT_FROM_MS).flatMap((report) => {
       const { serverId } = report
       if (!this.#links.has(serverId)) return []
       const content = encodeReport(report, now)
-      const before = this.#told.get(serverId)
+      const before = this.#reported.get(serverId)
       const isSame = before?.content === content
       const isQuiet = report.holds.size + report.waits.size === 0
-      if (isSame && isQuiet && now - before.at < TELL_AGAIN_MS) return []
-      return [{ serverId, content: isSame && !isQuiet ? null : content, told: { content, at: now } }]
+      if (isSame && isQuiet && now - before.at < REPORT_AGAIN_MS) return []
+      return [{ serverId, content: isSame && !isQuiet ? null : content, reported: { content, at: now } }]
     })
   }
 
   /** Writes the current state, because the report may have waited for a connection. */
   async #writeTo(connection: C): Promise<void> {
-    const now = this.#ports.clock.now()
-    const news = this.#news(now)
-    if (news.length === 0) return
-    await this.#ports.dialect.writeReports(connection, news, now)
-    for (const { serverId, told } of news) if (this.#links.has(serverId)) this.#told.set(serverId, told)
-    await this.#takeRequests(connection, news)
+    const now = this.#host.clock.now()
+    const updates = this.#updates(now)
+    if (updates.length === 0) return
+    await this.#host.dialect.writeReports(connection, updates, now)
+    for (const { serverId, reported } of updates)
+      if (this.#links.has(serverId)) this.#reported.set(serverId, reported)
+    await this.#takeRequests(connection, updates)
   }
 
-  async #takeRequests(connection: C, news: readonly News[]): Promise<void> {
-    const { dialect } = this.#ports
-    const hearing = news
+  async #takeRequests(connection: C, updates: readonly Update[]): Promise<void> {
+    const { dialect } = this.#host
+    const receiving = updates
       .map(({ serverId }) => serverId)
-      .filter((serverId) => this.#links.get(serverId)?.hearsRequests === true)
-    if (hearing.length === 0 || dialect.takeReleaseRequests === undefined) return
-    for (const request of await dialect.takeReleaseRequests(connection, hearing))
-      this.#ports.requested(request)
+      .filter((serverId) => this.#links.get(serverId)?.receivesRequests === true)
+    if (receiving.length === 0 || dialect.takeReleaseRequests === undefined) return
+    for (const request of await dialect.takeReleaseRequests(connection, receiving))
+      this.#host.requested(request)
   }
 }

@@ -7,7 +7,7 @@ import type { ContendedHost } from '../contention/contended-host.js'
 import type { Machine } from '../contention/machine.js'
 import { drawn } from '../handle/drawn-token.js'
 import { semaphoreInWords } from '../../dialect/key-words.js'
-import type { Lock, LockKeeper } from '../handle/lock.js'
+import type { Lock, LockHost } from '../handle/lock.js'
 import { CohortTurn } from '../contention/cohort-turn.js'
 import { HeldPermit } from './permit.js'
 import { SEMAPHORE_MACHINE, type SemaphoreState } from './semaphore-state.js'
@@ -21,12 +21,12 @@ interface Slot {
    * Its last holder, which has released it and waits for the confirmation: until another local holder has it, or the
    * server answers.
    */
-  leaver: HeldPermit | null
+  releaser: HeldPermit | null
 }
 
 /** What a semaphore needs from the rest of the pool, and reports to it. */
 export interface SemaphoreHost extends ContendedHost {
-  forget(entry: LocalPermits): void
+  evict(entry: LocalPermits): void
   /** The lock-table entries that permits use changed by this many, or are about to. */
   entriesChanged(by: number): void
   /** Whether it is time to look for processes that use another number of permits. */
@@ -36,7 +36,7 @@ export interface SemaphoreHost extends ContendedHost {
 }
 
 /** One semaphore in this process, without the server: the permits that are here, their holders, and the waiters in order. */
-export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHost> implements LockKeeper {
+export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHost> implements LockHost {
   readonly semaphore: SemaphoreCode
   /** A slot is held exclusively. */
   readonly mode: LockMode = 'exclusive'
@@ -45,7 +45,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
   /** The permits here without a holder. */
   readonly #spare: Slot[] = []
   /** The permits whose release is under way. */
-  #givingUp: readonly Slot[] = []
+  #releasing: readonly Slot[] = []
 
   constructor(semaphore: SemaphoreCode, label: LockKey, host: SemaphoreHost) {
     super(label, host, SEMAPHORE_MACHINE)
@@ -102,11 +102,11 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
   release(permit: Lock): boolean {
     const slot = this.slots.get(permit.place)
     assert(slot !== undefined && slot.holder === permit, 'only a holder releases')
-    slot.leaver = slot.holder
+    slot.releaser = slot.holder
     slot.holder = null
     this.#spare.push(slot)
     this.touch()
-    return slot.leaver !== permit
+    return slot.releaser !== permit
   }
 
   protected take(taken: readonly TakenPermit[], now: number, tripMs: number): void {
@@ -116,7 +116,7 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
         number,
         turn: new CohortTurn(drawn(token), now, tripMs),
         holder: null,
-        leaver: null,
+        releaser: null,
       }
       this.slots.set(number, slot)
       this.#spare.push(slot)
@@ -129,49 +129,49 @@ export abstract class LocalPermits extends Contended<SemaphoreState, SemaphoreHo
     const waiter = this.queue.first
     if (slot === null || waiter === null) return
     this.#spare.splice(this.#spare.indexOf(slot), 1)
-    const { leaver, turn } = slot
+    const { releaser, turn } = slot
     const offset = turn.draw()
     const now = this.now()
     const permit = new HeldPermit(this, turn.token, offset, now)
     permit.label = waiter.purpose
     permit.place = slot.number
     slot.holder = permit
-    slot.leaver = null
-    if (leaver !== null) this.#confirm(leaver)
+    slot.releaser = null
+    if (releaser !== null) this.#confirm(releaser)
     waiter.offer(permit)
     this.host.acquired(permit, waiter, offset > 0, now)
   }
 
   /** Begins the release of the spare permits. Returns their numbers. */
-  protected giveUpSpare(): number[] {
-    this.#givingUp = this.#spare.splice(0)
-    for (const { number } of this.#givingUp) this.slots.delete(number)
-    return this.#givingUp.map(({ number }) => number)
+  protected beginRelease(): number[] {
+    this.#releasing = this.#spare.splice(0)
+    for (const { number } of this.#releasing) this.slots.delete(number)
+    return this.#releasing.map(({ number }) => number)
   }
 
   /**
    * The spare permits are released, except those that the server had not granted to us: a foreign program has used the
    * session.
    */
-  protected gaveUp(missing: readonly number[]): void {
-    const slots = this.#givingUp
-    this.#givingUp = []
-    for (const { number, leaver } of slots) {
-      if (leaver === null) continue
+  protected releaseConfirmed(missing: readonly number[]): void {
+    const slots = this.#releasing
+    this.#releasing = []
+    for (const { number, releaser } of slots) {
+      if (releaser === null) continue
       if (missing.includes(number))
-        this.#lose(leaver, 'the server says that it was not held: something else has unlocked it')
-      else this.#confirm(leaver)
+        this.#lose(releaser, 'the server says that it was not held: something else has unlocked it')
+      else this.#confirm(releaser)
     }
   }
 
   /** All permits are lost. Waiting callers keep their place. */
   protected losePermits(reason: string, cause?: Error): void {
-    const gone = [...this.slots.values(), ...this.#givingUp]
+    const gone = [...this.slots.values(), ...this.#releasing]
     this.slots.clear()
     this.#spare.length = 0
-    this.#givingUp = []
-    for (const { holder, leaver } of gone) {
-      const permit = holder ?? leaver
+    this.#releasing = []
+    for (const { holder, releaser } of gone) {
+      const permit = holder ?? releaser
       if (permit !== null) this.#lose(permit, reason, cause)
     }
     this.keepPlaces()

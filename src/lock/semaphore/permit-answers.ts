@@ -7,28 +7,28 @@ export type PermitReaction =
   | 'wait'
   | 'waitCrowded'
   /** The released permits are gone. */
-  | 'gaveUp'
+  | 'releaseConfirmed'
   /** No other process wants permits any more. */
-  | 'trustOthers'
+  | 'confirmPrecedence'
   /** At the release, other processes were waiting for a wake-up. */
   | 'othersListen'
   | 'notify'
   /** This process yields. */
   | 'yield'
   /** Other processes are in the server's queue, which wakes them. */
-  | 'lineGoesFirst'
+  | 'serverQueueGoesFirst'
   /**
    * Callers here may wait for the very permits that were just released, and no other process will send a wake-up for
    * them.
    */
   | 'lookAgain'
 
-export interface AfterPermits {
+export interface PermitConsequence {
   readonly to: SemaphoreState
   readonly react: readonly PermitReaction[]
 }
 
-type Row = Readonly<Partial<Record<PermitReply['said'] | 'doubted', AfterPermits>>>
+type Row = Readonly<Partial<Record<PermitReply['said'] | 'doubted', PermitConsequence>>>
 
 /** The states in which something is on the wire. */
 export type AskingState = 'taking' | 'queued' | 'polling' | 'releasing' | 'yielding' | 'leaving'
@@ -38,7 +38,7 @@ export type AskingState = 'taking' | 'queued' | 'polling' | 'releasing' | 'yield
  * machine. The permits that were granted, and their holders, are handled elsewhere. `doubted`: other processes seem to
  * want permits, and have failed to come repeatedly.
  */
-export const AFTER_PERMITS: Readonly<Record<AskingState, Row>> = {
+export const PERMIT_CONSEQUENCES: Readonly<Record<AskingState, Row>> = {
   taking: { done: { to: 'idle', react: [] } },
   queued: { done: { to: 'idle', react: [] }, free: { to: 'idle', react: [] } },
   polling: {
@@ -47,16 +47,16 @@ export const AFTER_PERMITS: Readonly<Record<AskingState, Row>> = {
     crowded: { to: 'waiting', react: ['waitCrowded'] },
   },
   releasing: {
-    done: { to: 'idle', react: ['gaveUp', 'trustOthers'] },
-    wanted: { to: 'idle', react: ['gaveUp', 'othersListen', 'notify', 'yield'] },
-    doubted: { to: 'idle', react: ['gaveUp'] },
-    awaited: { to: 'idle', react: ['gaveUp', 'lineGoesFirst', 'yield'] },
+    done: { to: 'idle', react: ['releaseConfirmed', 'confirmPrecedence'] },
+    wanted: { to: 'idle', react: ['releaseConfirmed', 'othersListen', 'notify', 'yield'] },
+    doubted: { to: 'idle', react: ['releaseConfirmed'] },
+    awaited: { to: 'idle', react: ['releaseConfirmed', 'serverQueueGoesFirst', 'yield'] },
   },
   yielding: {
-    done: { to: 'waiting', react: ['gaveUp', 'trustOthers', 'lookAgain'] },
-    wanted: { to: 'waiting', react: ['gaveUp', 'othersListen', 'notify', 'yield'] },
-    doubted: { to: 'waiting', react: ['gaveUp', 'lookAgain'] },
-    awaited: { to: 'waiting', react: ['gaveUp', 'lineGoesFirst', 'yield'] },
+    done: { to: 'waiting', react: ['releaseConfirmed', 'confirmPrecedence', 'lookAgain'] },
+    wanted: { to: 'waiting', react: ['releaseConfirmed', 'othersListen', 'notify', 'yield'] },
+    doubted: { to: 'waiting', react: ['releaseConfirmed', 'lookAgain'] },
+    awaited: { to: 'waiting', react: ['releaseConfirmed', 'serverQueueGoesFirst', 'yield'] },
   },
   leaving: { done: { to: 'idle', react: [] } },
 }
@@ -66,13 +66,13 @@ export const AFTER_PERMITS: Readonly<Record<AskingState, Row>> = {
  *
  * @throws {InvariantError} for a reply that this state does not have, or if nothing was asked
  */
-export function afterReply(
+export function consequenceOfReply(
   state: SemaphoreState,
   said: PermitReply['said'],
-  doubtsOthers: boolean,
-): AfterPermits {
-  const row: Row | undefined = (AFTER_PERMITS as Partial<Record<SemaphoreState, Row>>)[state]
-  const isDoubtful = doubtsOthers && (said === 'wanted' || said === 'awaited')
+  doubtsRegistrations: boolean,
+): PermitConsequence {
+  const row: Row | undefined = (PERMIT_CONSEQUENCES as Partial<Record<SemaphoreState, Row>>)[state]
+  const isDoubtful = doubtsRegistrations && (said === 'wanted' || said === 'awaited')
   const found = row?.[isDoubtful ? 'doubted' : said]
   if (found === undefined)
     throw new InvariantError(`a semaphore in ${state} got the reply ${JSON.stringify(said)}`)

@@ -4,14 +4,14 @@ import type { Holding } from '../../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import type { PermitKind, PermitOperation, PermitReply } from '../../dialect/permit-operation.js'
 import { Precedence } from '../contention/precedence.js'
-import { REGISTRATION_ENTRIES } from '../contention/room-queue.js'
+import { REGISTRATION_ENTRIES } from '../contention/lock-table-waiters.js'
 import type { QueueWaitEnd } from '../contention/queue-policy.js'
 import { YIELD_MS } from '../contention/remote-wait.js'
-import type { Departure } from '../session/departure.js'
+import type { OutgoingBatch } from '../session/outgoing-batch.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
-import type { Answered, PermitRequest } from '../session/departure.js'
+import type { Answered, PermitRequest } from '../session/outgoing-batch.js'
 import { LocalPermits } from './local-permits.js'
-import { afterReply, type PermitReaction } from './permit-answers.js'
+import { consequenceOfReply, type PermitReaction } from './permit-answers.js'
 import { nextSemaphoreStep, type SemaphoreFacts, type SemaphoreStep } from './semaphore-state.js'
 
 /** What a step asks of the server. */
@@ -19,13 +19,13 @@ type Asking = 'take' | 'enqueue' | 'wait' | 'retry' | 'poll'
 
 /**
  * One semaphore, from this process towards the server. All its permits are on one session. `nextSemaphoreStep` chooses
- * the step for a state, and `afterReply` says what follows from the reply; the entry executes both.
+ * the step for a state, and `consequenceOfReply` says what follows from the reply; the entry executes both.
  */
 export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, PermitRequest {
-  #cancelGiveWay: Cancel | null = null
+  #cancelYield: Cancel | null = null
   /** Survives a rest, for a caller that comes again. */
-  readonly #courtesy = new Precedence()
-  #gaveWayInVain = false
+  readonly #precedence = new Precedence()
+  #wasPrecedenceUnused = false
   /** When permits were last released for other processes, on the clock. */
   #sentBackAt = 0
   /** The permits that are being asked for, and the reason. */
@@ -38,8 +38,8 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     return this.semaphore.key
   }
 
-  get isGivingWay(): boolean {
-    if (this.#cancelGiveWay === null || this.isClosing) return false
+  get isYielding(): boolean {
+    if (this.#cancelYield === null || this.isClosing) return false
     // A caller that cannot wait asks now.
     return this.queue.first === null || this.queue.first.waitPolicy === 'wait'
   }
@@ -63,7 +63,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
    */
   get mayEnqueue(): boolean {
     if (this.state === 'waiting' ? !this.prefersServerQueue : !this.contended) return false
-    return this.permitsHere === 0 && this.semaphore.permits <= MAX_LINES && this.canEnqueue
+    return this.permitsHere === 0 && this.semaphore.permits <= MAX_QUEUED_PERMITS && this.canEnqueue
   }
 
   /** With several permits, some may be free while processes queue for others. */
@@ -107,7 +107,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   replied(reply: PermitReply, { now, tripMs }: Answered): void {
     const { state } = this
-    const { to, react } = afterReply(state, reply.said, this.#courtesy.isResting(now))
+    const { to, react } = consequenceOfReply(state, reply.said, this.#precedence.isSuspended(now))
     const isTaking = state === 'taking' || state === 'queued' || state === 'polling'
     if (state === 'queued') this.#leftQueue(queueWaitEndOf(reply), now)
     if (isTaking) this.#tookSome(reply, now, tripMs)
@@ -125,7 +125,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.move('idle')
     if (isRelease) {
       if (isKnown) {
-        this.gaveUp([])
+        this.releaseConfirmed([])
         this.notifyWaiters()
       }
     } else if (!mayAsk) this.refuse(error, asked)
@@ -134,7 +134,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   lost(reason: string, cause?: Error): void {
     this.remoteWait?.end()
-    this.#endGivingWay()
+    this.#endYield()
     this.#asked = 0
     if (this.state !== 'idle') this.move('idle')
     this.leaveSession()
@@ -144,12 +144,12 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
 
   /** The process `sender` sent a wake-up, and has therefore had its turn. */
   woken(sender: string): void {
-    this.ownRemoteWait.woken(sender, this.state === 'waiting' && !this.isGivingWay)
+    this.ownRemoteWait.woken(sender, this.state === 'waiting' && !this.isYielding)
   }
 
   notified(isWanted: boolean): void {
     // The processes to which this one yielded have gone.
-    if (!isWanted) this.#gaveWay()
+    if (!isWanted) this.#yieldOver()
   }
 
   /** From now on wake-ups arrive; earlier ones were missed. */
@@ -163,7 +163,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     switch (step) {
       case 'rest':
         return false
-      case 'forget':
+      case 'evict':
         this.#rest()
         return false
       case 'handOff':
@@ -188,35 +188,35 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   #rest(): void {
     if (this.#isAtRest) return
     this.#isAtRest = true
-    this.#endGivingWay()
+    this.#endYield()
     // Until the next caller comes, others may come and go unseen.
-    this.#gaveWayInVain = false
+    this.#wasPrecedenceUnused = false
     this.remoteWait?.end()
-    this.host.forget(this)
+    this.host.evict(this)
     this.leaveSession()
   }
 
-  protected departing(departure: Departure): void {
+  protected addOperation(outgoing: OutgoingBatch): void {
     const step = nextSemaphoreStep(this)
     switch (step) {
       case 'enqueue':
         // Other keys have been assigned to this session meanwhile.
         if (!this.isAlone) return this.touch()
-        return this.#leaveToTake(departure, step)
+        return this.#sendTake(outgoing, step)
       case 'take':
       case 'wait':
       case 'retry':
       case 'poll':
-        return this.#leaveToTake(departure, step)
+        return this.#sendTake(outgoing, step)
       case 'release':
       case 'yield':
-        return this.#leaveToRelease(departure, step)
+        return this.#sendRelease(outgoing, step)
       case 'leave':
         this.remoteWait!.end()
         this.move('leaving')
-        return this.#operation(departure, 'leave', { exits: this.permitsHere === 0 })
+        return this.#operation(outgoing, 'leave', { exits: this.permitsHere === 0 })
       case 'rest':
-      case 'forget':
+      case 'evict':
       case 'handOff':
         // Time has passed since the entry decided to ask.
         return this.touch()
@@ -227,7 +227,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     return Math.floor(this.host.random.next() * this.semaphore.permits)
   }
 
-  #leaveToTake(departure: Departure, step: Asking): void {
+  #sendTake(outgoing: OutgoingBatch, step: Asking): void {
     if (step === 'wait') this.registerInstead()
     const atMost = this.#admitted(step)
     if (atMost === 0) return
@@ -239,20 +239,20 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       slots: [...this.slots.keys()],
       enters: this.permitsHere === 0 && this.state === 'idle',
       looks: this.host.isLookDue(this),
-      waitMs: step === 'enqueue' ? Math.min(this.queueWaitMs, LINE_MS) : 0,
+      waitMs: step === 'enqueue' ? Math.min(this.queueWaitMs, QUEUE_WAIT_MS) : 0,
     }
     this.move(step === 'take' ? 'taking' : step === 'enqueue' ? 'queued' : 'polling')
     this.#asked = atMost
     this.#asking = step
     this.#count()
-    this.#operation(departure, step === 'poll' ? 'retry' : step, details)
+    this.#operation(outgoing, step === 'poll' ? 'retry' : step, details)
   }
 
-  #leaveToRelease(departure: Departure, step: 'release' | 'yield'): void {
-    const slots = this.giveUpSpare()
+  #sendRelease(outgoing: OutgoingBatch, step: 'release' | 'yield'): void {
+    const slots = this.beginRelease()
     this.#sentBackAt = this.now()
     this.move(step === 'release' ? 'releasing' : 'yielding')
-    this.#operation(departure, 'release', { slots, exits: this.permitsHere === 0 && step === 'release' })
+    this.#operation(outgoing, 'release', { slots, exits: this.permitsHere === 0 && step === 'release' })
   }
 
   /**
@@ -260,11 +260,11 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
    * error now.
    */
   #admitted(step: Asking): number {
-    const interest = step === 'wait' ? REGISTRATION_ENTRIES : 0
-    const admission = this.host.admit(this, this.wanted + interest)
+    const registrationEntries = step === 'wait' ? REGISTRATION_ENTRIES : 0
+    const admission = this.host.admit(this, this.wanted + registrationEntries)
     if (admission === 'now') return this.wanted
     if (admission === 'later') return 0
-    const single = this.wanted > 1 ? this.host.admit(this, 1 + interest) : admission
+    const single = this.wanted > 1 ? this.host.admit(this, 1 + registrationEntries) : admission
     if (single === 'now') return 1
     if (single !== 'later') this.#noRoom(step, single)
     return 0
@@ -280,14 +280,14 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     }
   }
 
-  #operation(departure: Departure, kind: PermitKind, details: Partial<PermitOperation>): void {
+  #operation(outgoing: OutgoingBatch, kind: PermitKind, details: Partial<PermitOperation>): void {
     const nothing = { atMost: 0, from: 0, slots: [], enters: false, exits: false, waitMs: 0, looks: false }
-    departure.askPermits(this, { kind, semaphore: this.semaphore, ...nothing, ...details })
+    outgoing.askPermits(this, { kind, semaphore: this.semaphore, ...nothing, ...details })
   }
 
   #leftQueue(end: QueueWaitEnd, now: number): void {
     this.ownQueuePolicy.ended(end, now)
-    if (end === 'come') this.#gaveWayInVain = false
+    if (end === 'come') this.#wasPrecedenceUnused = false
   }
 
   #tookSome({ taken, otherPermits }: PermitReply, now: number, tripMs: number): void {
@@ -302,7 +302,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     const mismatch = this.host.looked(this, otherPermits)
     if (mismatch !== null) this.refuse(mismatch, Infinity)
     while (this.mayHandOff && this.isWaitedFor) this.handOff()
-    this.#judgeOthers(isEnough, now)
+    this.#judgePrecedence(isEnough, now)
     this.contended = !isEnough
   }
 
@@ -316,17 +316,17 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
       case 'wait':
       case 'waitCrowded':
         return reaction === 'wait' ? this.ownRemoteWait.wait() : this.ownRemoteWait.waitCrowded()
-      case 'gaveUp':
-        return this.gaveUp(missing)
+      case 'releaseConfirmed':
+        return this.releaseConfirmed(missing)
       case 'othersListen':
         return this.queuePolicy?.othersListen(this.wall)
-      case 'trustOthers':
-        return this.#courtesy.wasRight()
+      case 'confirmPrecedence':
+        return this.#precedence.came()
       case 'notify':
         return this.notifyWaiters()
       case 'yield':
         return this.#yield(now)
-      case 'lineGoesFirst':
+      case 'serverQueueGoesFirst':
         // Local callers that want permits wait behind those processes, or yield to them.
         this.contended = true
         return this.ownQueuePolicy.seen(now)
@@ -336,18 +336,18 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
   }
 
   /** The processes for which permits were released have taken them, or never came. */
-  #judgeOthers(isEnough: boolean, now: number): void {
-    if (!isEnough) this.#courtesy.wasRight()
-    else if (this.#gaveWayInVain) this.#courtesy.wasInVain(now)
-    this.#gaveWayInVain = false
+  #judgePrecedence(isEnough: boolean, now: number): void {
+    if (!isEnough) this.#precedence.came()
+    else if (this.#wasPrecedenceUnused) this.#precedence.missed(now)
+    this.#wasPrecedenceUnused = false
   }
 
   /** The wake-up travels to the others, and their attempt to the server: together that takes as long as the release took. */
   #yield(now: number): void {
     const delayMs = YIELD_MS + now - this.#sentBackAt
-    this.#cancelGiveWay ??= this.host.clock.after(delayMs, () => {
-      this.#gaveWayInVain = true
-      this.#gaveWay()
+    this.#cancelYield ??= this.host.clock.after(delayMs, () => {
+      this.#wasPrecedenceUnused = true
+      this.#yieldOver()
     })
   }
 
@@ -355,15 +355,15 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
    * The others have had the time to come. No process sends a wake-up for the permits that are left, so this one tries
    * them.
    */
-  #gaveWay(): void {
-    this.#endGivingWay()
+  #yieldOver(): void {
+    this.#endYield()
     this.contended = true
     this.ownRemoteWait.wakeUp('poll', true)
   }
 
-  #endGivingWay(): void {
-    this.#cancelGiveWay?.()
-    this.#cancelGiveWay = null
+  #endYield(): void {
+    this.#cancelYield?.()
+    this.#cancelYield = null
   }
 
   /** Counts its lock-table entries, besides the shape. */
@@ -382,10 +382,10 @@ function queueWaitEndOf({ taken, said }: PermitReply): QueueWaitEnd {
 }
 
 /** A process in the queue of one permit does not see that another is free. */
-const LINE_MS = 250
+const QUEUE_WAIT_MS = 250
 
 /**
  * A waiter queues for one permit, and the others may become free meanwhile: with more permits than this it is better to
  * listen.
  */
-const MAX_LINES = 8
+const MAX_QUEUED_PERMITS = 8

@@ -52,13 +52,13 @@ export interface SemaphoreFacts {
   /** The waiters here can use the server's queue. */
   readonly mayEnqueue: boolean
   /** Permits were released for other processes, and this process yields. */
-  readonly isGivingWay: boolean
+  readonly isYielding: boolean
   readonly wake: Wake
 }
 
 export type SemaphoreStep =
   | 'rest'
-  | 'forget'
+  | 'evict'
   | 'handOff'
   | 'enqueue'
   | 'take'
@@ -80,7 +80,7 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
       if (facts.spare > 0) return 'yield'
       if (facts.wanted === 0) return 'leave'
       // A session that waits for one permit does not see that another is free, so a reason to look comes first.
-      if (facts.wake !== 'no' && !facts.isGivingWay) return facts.wake === 'woken' ? 'retry' : 'poll'
+      if (facts.wake !== 'no' && !facts.isYielding) return facts.wake === 'woken' ? 'retry' : 'poll'
       return facts.mayEnqueue ? 'leave' : 'rest'
     case 'taking':
     case 'polling':
@@ -95,10 +95,10 @@ export function nextSemaphoreStep(facts: SemaphoreFacts): SemaphoreStep {
 function nextIdle(facts: SemaphoreFacts): SemaphoreStep {
   if (facts.spare > 0) return 'release'
   // If a caller comes again at once, the entry must know that it has had its turn.
-  if (facts.permitsHere === 0 && !facts.isWaitedFor) return facts.isGivingWay ? 'rest' : 'forget'
+  if (facts.permitsHere === 0 && !facts.isWaitedFor) return facts.isYielding ? 'rest' : 'evict'
   // If every permit is here, the next one comes from a local holder.
   if (facts.wanted === 0) return 'rest'
   if (facts.mayEnqueue) return 'enqueue'
-  if (facts.isGivingWay) return 'rest'
+  if (facts.isYielding) return 'rest'
   return facts.isContended ? 'wait' : 'take'
 }

@@ -32,7 +32,7 @@ export interface PermitOptions {
 export type TryPermitOptions = Omit<PermitOptions, 'timeoutMs'>
 
 /** What a semaphore needs from its pool. */
-export interface SemaphorePorts {
+export interface PermitSource {
   readonly semaphores: Semaphores
   readonly leaks: LeakWatch | null
   readonly requests: Requests
@@ -51,14 +51,14 @@ export class Semaphore {
   /** The number of permits, across all processes. */
   readonly permits: number
   readonly #code: SemaphoreCode
-  readonly #ports: SemaphorePorts
+  readonly #source: PermitSource
 
   /** @internal */
-  constructor(key: LockKey, code: SemaphoreCode, ports: SemaphorePorts) {
+  constructor(key: LockKey, code: SemaphoreCode, source: PermitSource) {
     this.key = key
     this.permits = code.permits
     this.#code = code
-    this.#ports = ports
+    this.#source = source
   }
 
   /**
@@ -96,7 +96,7 @@ export class Semaphore {
       typeof optionsOrBody === 'function' ? [NO_OPTIONS, optionsOrBody] : [optionsOrBody, maybeBody]
     if (typeof body !== 'function')
       throw new InvalidOptionError([`the body must be a function, got ${show(body)}`])
-    const { leaks } = this.#ports
+    const { leaks } = this.#source
     const origin = leaks && originOf<Semaphore>(this, 'withPermit')
     const permit = (await this.#request(options, ACQUIRE_OPTIONS, 'wait')) as HeldPermit
     if (origin !== null) leaks!.watch(permit, origin)
@@ -118,7 +118,7 @@ export class Semaphore {
     acquired: Promise<HeldPermit | null>,
     entrance: 'acquire' | 'tryAcquire',
   ): Promise<HeldPermit | null> {
-    const { leaks } = this.#ports
+    const { leaks } = this.#source
     if (leaks === null) return acquired
     const origin = originOf<Semaphore>(this, entrance)
     return acquired.then((permit) => {
@@ -134,9 +134,9 @@ export class Semaphore {
     waitPolicy: WaitPolicy,
   ): Promise<HeldPermit | null> {
     try {
-      const request = this.#ports.requests.from(options, known, waitPolicy)
+      const request = this.#source.requests.from(options, known, waitPolicy)
       if (request.signal?.aborted) return Promise.reject(request.signal.reason)
-      return this.#ports.semaphores.acquire(this.#code, this.key, request)
+      return this.#source.semaphores.acquire(this.#code, this.key, request)
     } catch (error) {
       return Promise.reject(error)
     }

@@ -7,7 +7,7 @@ import { Registry } from '../contention/registry.js'
 import { LockWaiter, type LockRequest, type WaitedFor } from '../handle/lock-waiter.js'
 import type { HeldPermit } from './permit.js'
 import type { SemaphoreHost } from './local-permits.js'
-import { SemaphoreBook } from './semaphore-book.js'
+import { SemaphoreCache } from './semaphore-cache.js'
 import type { SemaphoreEntry } from './semaphore-entry.js'
 
 /** How long another number of permits may go unnoticed. A look costs the server time per lock. */
@@ -26,7 +26,7 @@ interface Remembered {
 
 /** The semaphores that are held or wanted in this process. */
 export class Semaphores extends Registry<SemaphoreEntry> implements SemaphoreHost {
-  readonly #entries = new SemaphoreBook(this)
+  readonly #entries = new SemaphoreCache(this)
   #recent = new Map<string, Remembered>()
   #older = new Map<string, Remembered>()
   #permitEntries = 0
@@ -82,7 +82,7 @@ export class Semaphores extends Registry<SemaphoreEntry> implements SemaphoreHos
     return waiter.promise as Promise<HeldPermit | null>
   }
 
-  forget(entry: SemaphoreEntry): void {
+  evict(entry: SemaphoreEntry): void {
     this.#entries.rested()
     this.leftBy(entry)
   }

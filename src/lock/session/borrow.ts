@@ -5,24 +5,24 @@ import type { Borrow } from '../../dialect/dialect.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 
 /**
- * Checks out a connection for one statement. The wait for a connection and the statement each end after `patienceMs`: a
+ * Checks out a connection for one statement. The wait for a connection and the statement each end after `limitMs`: a
  * connection that does not answer is closed, so that it does not use up the pool.
  */
 export function borrowFrom<C extends object>(
   pool: ConnectionPool<C>,
   clock: Clock,
-  patienceMs: number,
+  limitMs: number,
 ): Borrow<C> {
-  const late = (): Error => new ConnectionError(`the server did not answer within ${patienceMs} ms`)
+  const late = (): Error => new ConnectionError(`the server did not answer within ${limitMs} ms`)
   return async (use, isBroken) => {
-    const lease = await pool.connect({ reserved: true, timeoutMs: patienceMs })
+    const connection = await pool.connect({ reserved: true, timeoutMs: limitMs })
     try {
-      const result = await inTime(clock, patienceMs, use(lease), late)
-      lease.release()
+      const result = await inTime(clock, limitMs, use(connection), late)
+      connection.release()
       return result
     } catch (error) {
-      if (isBroken(error)) lease.release(error as Error)
-      else lease.release()
+      if (isBroken(error)) connection.release(error as Error)
+      else connection.release()
       throw error
     }
   }

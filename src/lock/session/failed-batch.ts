@@ -1,5 +1,5 @@
 import type { LockLink } from '../../dialect/dialect.js'
-import type { Client } from './departure.js'
+import type { Client } from './outgoing-batch.js'
 
 /**
  * A batch that fails halfway has taken locks: this makes the server hold what the session believes before anything else

@@ -18,7 +18,7 @@ export interface PrimarySnapshot {
 }
 
 /** How a server relates to the previous one. */
-export type Succession =
+export type ServerRelation =
   /** The same server, or a restart of it, as far as can be determined. */
   | 'same'
   /** Another server has been promoted. */
@@ -29,7 +29,7 @@ export type Succession =
   | 'stranger'
 
 /** Pure: the relation to the previous server. Unknown facts count as equal. */
-export function succession(before: ServerName, now: ServerName): Succession {
+export function relationTo(before: ServerName, now: ServerName): ServerRelation {
   if (before.system !== null && now.system !== null && before.system !== now.system) return 'stranger'
   if (before.timeline !== null && now.timeline !== null) {
     if (now.timeline > before.timeline) return 'promoted'
@@ -73,7 +73,7 @@ export class PrimaryWatch {
    */
   check(server: ServerName): void {
     const last = this.#last
-    if (last === null || this.#allowsStrangers || succession(last, server) !== 'stranger') return
+    if (last === null || this.#allowsStrangers || relationTo(last, server) !== 'stranger') return
     throw new ConnectionError(
       `${server.host} belongs to another database cluster (${server.system}) than ${last.host} before (${last.system}), ` +
         'where others may still hold the same locks; "otherCluster" allows it',
@@ -86,7 +86,7 @@ export class PrimaryWatch {
     const last = this.#last
     const now = this.#host.clock.now()
     const downMs = this.#downSince === null ? 0 : Math.round(now - this.#downSince)
-    const became = last === null ? 'same' : succession(last, server)
+    const became = last === null ? 'same' : relationTo(last, server)
     // Facts that are unknown this time stay as they were.
     this.#last = {
       ...server,

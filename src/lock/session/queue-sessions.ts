@@ -1,6 +1,5 @@
 import type { Clock } from '../../base/clock.js'
-import { Budget } from '../budget.js'
-import type { ServerQueue } from './server-queue.js'
+import { RateLimit } from '../rate-limit.js'
 import type { Session } from './session.js'
 import type { SessionRequester } from './session-requester.js'
 
@@ -39,17 +38,36 @@ interface QueueSessionsHost {
   open(): void
 }
 
+/**
+ * The sessions, as seen by an entry that wants to wait in the server's queue: it needs one without other keys, because
+ * they would wait as well.
+ */
+export interface ServerQueue {
+  /** Whether there is a session that the entry can have to itself now. */
+  mayEnqueue(entry: SessionRequester): boolean
+  /** Moves the entry to that session; null if there is none any more. */
+  assignAlone(entry: SessionRequester): Session | null
+  /** How long the entry may wait there: less if no other key could have a session meanwhile. */
+  longestWaitMs(session: Session): number
+  /** A session that does not wait in the queue; null if each of them does, or there is none. */
+  leastUsed(): Session | null
+  /** Whether the server may be asked now who waits in its queue. The look is costly, and polls are many. */
+  mayLook(): boolean
+  /** The entry would wait in the queue if it had a session to itself. */
+  wantAlone(): void
+}
+
 /** Which sessions wait in the server's queue, each for one key, and which are available for all other keys. */
 export class QueueSessions implements ServerQueue {
   readonly #host: QueueSessionsHost
-  readonly #looks: Budget
+  readonly #looks: RateLimit
   #restsUntil = 0
   /** The latest `asideUntil` of all sessions. */
   #asideUntil = 0
 
   constructor(host: QueueSessionsHost) {
     this.#host = host
-    this.#looks = new Budget(host.clock, LOOKS_PER_SECOND)
+    this.#looks = new RateLimit(host.clock, LOOKS_PER_SECOND)
   }
 
   mayEnqueue(entry: SessionRequester): boolean {

@@ -25,7 +25,7 @@ export interface ChoresHost {
 export class SessionChores {
   readonly #host: ChoresHost
   #cancelLook: Cancel | null = null
-  #cancelSettling: Cancel | null = null
+  #cancelAttachDelay: Cancel | null = null
   #looks = 0
   /** Null while the session looks for them. */
   #foundAt: number | null
@@ -42,11 +42,11 @@ export class SessionChores {
   start(): void {
     const { clock, link } = this.#host
     if (link.attachDelayMs > 0) {
-      this.#cancelSettling = clock.after(link.attachDelayMs, () => {
+      this.#cancelAttachDelay = clock.after(link.attachDelayMs, () => {
         link
           .attachDelayEnded()
           .catch((error: unknown) =>
-            this.#host.warn('the server could not be said to have settled', error as Error),
+            this.#host.warn('the end of the attach delay could not be reported', error as Error),
           )
       })
     }
@@ -55,8 +55,8 @@ export class SessionChores {
 
   stop(): void {
     this.#cancelLook?.()
-    this.#cancelSettling?.()
-    this.#cancelLook = this.#cancelSettling = null
+    this.#cancelAttachDelay?.()
+    this.#cancelLook = this.#cancelAttachDelay = null
   }
 
   /** Looks for tokens if there are none. If tokens get lost again soon after each search, searches become rare too. */

@@ -12,7 +12,7 @@ export interface LeaseHost {
 
 /**
  * What keeps the locks of one session: a lease that the server grants, and that every statement renews. The server
- * releases the locks of a session from which it has heard nothing for `leaseMs`. This side declares them lost some time
+ * releases the locks of a session that has sent nothing for `leaseMs`. This side declares them lost some time
  * before that, counted from the moment at which it *sent* the last statement that was answered: the server's clock
  * started later.
  */
@@ -20,21 +20,21 @@ export class SessionLease {
   readonly #host: LeaseHost
   readonly #beatMs: number
   readonly #safeMs: number
-  #heardOf: Instant
+  #renewedAt: Instant
   #lastSent: Instant
   #cancelPulse: Cancel | null = null
 
-  /** `heardOf` is a moment before the departure of a statement that the server has answered with the lease in force. */
-  constructor(leaseMs: number, heardOf: Instant, host: LeaseHost) {
+  /** `renewedAt` is a moment before the departure of a statement that the server has answered with the lease in force. */
+  constructor(leaseMs: number, renewedAt: Instant, host: LeaseHost) {
     this.#host = host
     this.#beatMs = leaseMs / 3
     this.#safeMs = leaseMs - leaseMargin(leaseMs)
-    this.#heardOf = this.#lastSent = heardOf
+    this.#renewedAt = this.#lastSent = renewedAt
   }
 
   /** Milliseconds since the departure of the last statement that was answered. */
   get silentMs(): number {
-    return this.#host.clock.since(this.#heardOf)
+    return this.#host.clock.since(this.#renewedAt)
   }
 
   /** A statement leaves now. */
@@ -43,9 +43,9 @@ export class SessionLease {
   }
 
   /** The statement that left at `sentAt` was answered. */
-  heard(sentAt: Instant): void {
+  answered(sentAt: Instant): void {
     // Answers arrive in the order of the statements, but a batch that was sent later may have set it already.
-    if (sentAt.monotonic > this.#heardOf.monotonic) this.#heardOf = sentAt
+    if (sentAt.monotonic > this.#renewedAt.monotonic) this.#renewedAt = sentAt
   }
 
   /** Checked at every use, because timers are late after a pause. */

@@ -17,8 +17,8 @@ interface OpenerHost<C extends object> {
   readonly clock: Clock
   /** Called before the session's first lock; if it rejects, there is no session. */
   joined(link: LockLink): Promise<void>
-  left(link: LockLink): void
-  make(link: LockLink, heardOf: Instant, lease: (C & Lease) | null): Session
+  detached(link: LockLink): void
+  make(link: LockLink, renewedAt: Instant, connection: (C & Lease) | null): Session
   /** A borrower wants the connection: returns whether it will be free soon. */
   spare(session: Session): boolean
   abandon(link: LockLink): void
@@ -56,7 +56,7 @@ export class SessionOpener<C extends object> {
     const onWanted = (): boolean => session !== null && this.#host.spare(session)
     // If there is only one connection, the first to come goes first.
     const reserved = this.#options.max > 1
-    const lease = await this.#pool.connect({ reserved, timeoutMs: Infinity, signal, onWanted })
+    const connection = await this.#pool.connect({ reserved, timeoutMs: Infinity, signal, onWanted })
     const attachedAt = this.#host.clock.instant()
     const ended = (cause: Error): void => {
       if (session === null) attempt.abort(cause)
@@ -64,27 +64,27 @@ export class SessionOpener<C extends object> {
       else session.lose(cause instanceof LockError ? cause.message : 'its connection ended', cause)
     }
     const attempt = new AbortController()
-    const lender = this.#lender(attempt.signal)
+    const second = this.#secondConnection(attempt.signal)
     const cancel = this.#host.clock.after(ATTACH_TIMEOUT_MS, () => {
-      const what = lender.isInUse
+      const what = second.isInUse
         ? 'a second connection, to test the first, did not work'
         : 'the server did not answer'
       attempt.abort(new ConnectionError(`${what} within ${ATTACH_TIMEOUT_MS} ms`))
     })
     let joining: LockLink | null = null
     try {
-      const another = this.#options.max === 1 ? null : lender.lend
+      const another = this.#options.max === 1 ? null : second.borrow
       const link = await orAbort(
-        this.#dialect.attach(lease, this.#options.link, ended, another),
+        this.#dialect.attach(connection, this.#options.link, ended, another),
         attempt.signal,
       )
       joining = link
       await orAbort(this.#host.joined(link), attempt.signal)
-      const heardOf = await orAbort(this.#renewed(link, attachedAt), attempt.signal)
-      return (session = this.#host.make(link, heardOf, lease))
+      const renewedAt = await orAbort(this.#renewed(link, attachedAt), attempt.signal)
+      return (session = this.#host.make(link, renewedAt, connection))
     } catch (error) {
-      if (joining !== null) this.#host.left(joining)
-      lease.release(error as Error)
+      if (joining !== null) this.#host.detached(joining)
+      connection.release(error as Error)
       throw error
     } finally {
       cancel()
@@ -110,14 +110,14 @@ export class SessionOpener<C extends object> {
     try {
       const link = await orAbort(joining, given)
       await orAbort(this.#host.joined(link), given)
-      const heardOf = await orAbort(this.#renewed(link, joinedAt), given)
-      return (session = this.#host.make(link, heardOf, null))
+      const renewedAt = await orAbort(this.#renewed(link, joinedAt), given)
+      return (session = this.#host.make(link, renewedAt, null))
     } catch (error) {
       const host = this.#host
       host.unfinished(
         joining.then(
           (link) => {
-            host.left(link)
+            host.detached(link)
             host.abandon(link)
           },
           () => undefined,
@@ -139,11 +139,11 @@ export class SessionOpener<C extends object> {
    * For a dialect that needs a second connection to test the first. When the attempt is over, that connection is checked
    * in.
    */
-  #lender(signal: AbortSignal): { readonly lend: BorrowSecond<C>; isInUse: boolean } {
-    const lender = {
+  #secondConnection(signal: AbortSignal): { readonly borrow: BorrowSecond<C>; isInUse: boolean } {
+    const borrower = {
       isInUse: false,
-      lend: async <T>(use: (connection: C) => Promise<T>): Promise<T> => {
-        lender.isInUse = true
+      borrow: async <T>(use: (connection: C) => Promise<T>): Promise<T> => {
+        borrower.isInUse = true
         const second = await this.#pool.connect({ reserved: true, timeoutMs: Infinity, signal })
         try {
           const result = await orAbort(use(second), signal)
@@ -155,6 +155,6 @@ export class SessionOpener<C extends object> {
         }
       },
     }
-    return lender
+    return borrower
   }
 }

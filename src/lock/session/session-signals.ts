@@ -4,7 +4,7 @@ import { inTime } from '../../base/in-time.js'
 import type { LockLink } from '../../dialect/dialect.js'
 import type { KeyCode, LockMode } from '../../dialect/lock-key.js'
 import type { Agenda } from '../agenda/agenda.js'
-import type { NotifyRequest } from './departure.js'
+import type { NotifyRequest } from './outgoing-batch.js'
 
 /** The most questions for holders at the same time: each makes the server walk through all its locks. */
 const MAX_LOOKUPS = 4
@@ -48,8 +48,8 @@ export class SessionSignals {
   notifyNow(requests: readonly NotifyRequest[]): void {
     // Local callers that want the key again wait for the answer, and none may wait forever.
     const late = (): Error => new ConnectionError('the server did not answer in time')
-    const ringing = this.#host.link.notify(requests.map(({ key }) => key))
-    inTime(this.#host.clock, this.#host.link.leaseMs, ringing, late).then(
+    const sent = this.#host.link.notify(requests.map(({ key }) => key))
+    inTime(this.#host.clock, this.#host.link.leaseMs, sent, late).then(
       (wanted) => this.#notified(requests, (request) => wanted.has(request.key.id)),
       (error: unknown) => {
         this.#host.warn('sending wake-ups failed', error as Error)

@@ -7,13 +7,13 @@ import type { BatchReply } from '../../dialect/lock-operation.js'
 import type { PermitReply } from '../../dialect/permit-operation.js'
 import type { Agenda } from '../agenda/agenda.js'
 import {
-  Departure,
+  OutgoingBatch,
   type Answered,
   type Client,
   type KeyRequest,
   type PermitRequest,
   type Request,
-} from './departure.js'
+} from './outgoing-batch.js'
 import { drawn } from '../handle/drawn-token.js'
 import { NO_LONGER_HELD, recover } from './failed-batch.js'
 import { SessionChores, type ChoresHost } from './session-chores.js'
@@ -88,12 +88,12 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   #isFlushPlanned = false
   #tripMs = 0
 
-  /** `heardOf` is a moment before the departure of a statement that the server has answered with the lease in force. */
-  constructor(id: number, link: LockLink, heardOf: Instant, host: SessionHost) {
+  /** `renewedAt` is a moment before the departure of a statement that the server has answered with the lease in force. */
+  constructor(id: number, link: LockLink, renewedAt: Instant, host: SessionHost) {
     this.id = id
     this.link = link
     this.#host = host
-    this.#lease = new SessionLease(link.leaseMs, heardOf, this)
+    this.#lease = new SessionLease(link.leaseMs, renewedAt, this)
     this.#chores = new SessionChores(this)
     this.#noFencing = link.noFencing
   }
@@ -217,45 +217,45 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
 
   #flush(): void {
     if (this.isOver || this.isUnderWay) return
-    const departure = this.#departing()
-    // The departure may have found the lease over.
+    const outgoing = this.#addOperation()
+    // Assembling the batch may have found the lease over.
     if (this.isOver) return
-    if (departure.isEmpty) return this.#flushRest()
-    this.#move(departure.waitMs > 0 ? 'queued' : 'executing')
-    this.#send(departure)
+    if (outgoing.isEmpty) return this.#flushRest()
+    this.#move(outgoing.waitMs > 0 ? 'queued' : 'executing')
+    this.#send(outgoing)
   }
 
-  #departing(): Departure {
-    const departure = new Departure(this)
+  #addOperation(): OutgoingBatch {
+    const outgoing = new OutgoingBatch(this)
     const open = this.#open
     this.#open = []
-    let departed = 0
-    while (departed < open.length && !departure.isFull) open[departed++]!.depart(departure)
-    if (departed < open.length) this.#open = [...open.slice(departed), ...this.#open]
-    return departure
+    let joined = 0
+    while (joined < open.length && !outgoing.isFull) open[joined++]!.joinBatch(outgoing)
+    if (joined < open.length) this.#open = [...open.slice(joined), ...this.#open]
+    return outgoing
   }
 
   #flushRest(): void {
     if (this.#open.length > 0) this.#planFlush()
   }
 
-  #send(departure: Departure): void {
-    const { keys, permits, notifications: rings, waitMs } = departure
+  #send(outgoing: OutgoingBatch): void {
+    const { keys, permits, notifications, waitMs } = outgoing
     const sentAt = this.#isRenewedByBeats ? this.clock.instant() : this.#lease.sent()
     const stamp = this.#host.arrivals
-    const failed = (error: unknown): void => void this.#failed(departure, error)
+    const failed = (error: unknown): void => void this.#failed(outgoing, error)
     if (permits.length === 0) {
       this.#run(keys, waitMs).then(
-        (reply) => this.#answered(departure, reply, NO_REPLIES, sentAt, stamp),
+        (reply) => this.#answered(outgoing, reply, NO_REPLIES, sentAt, stamp),
         failed,
       )
     } else {
-      this.#sendAll(departure).then(
-        ([reply, replies]) => this.#answered(departure, reply, replies, sentAt, stamp),
+      this.#sendAll(outgoing).then(
+        ([reply, replies]) => this.#answered(outgoing, reply, replies, sentAt, stamp),
         failed,
       )
     }
-    if (rings.length > 0) this.signals.notifyNow(rings)
+    if (notifications.length > 0) this.signals.notifyNow(notifications)
   }
 
   #run(keys: readonly KeyRequest[], waitMs: number): Promise<BatchReply> {
@@ -263,13 +263,13 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   }
 
   /** Sends everything at once, each in a separate statement. */
-  #sendAll({ keys, permits }: Departure): Promise<[BatchReply | null, PermitReply[]]> {
+  #sendAll({ keys, permits }: OutgoingBatch): Promise<[BatchReply | null, PermitReply[]]> {
     const reply = keys.length === 0 ? null : this.link.run(keys)
     return Promise.all([reply, Promise.all(permits.map(({ operation }) => this.link.permits(operation)))])
   }
 
   #answered(
-    { keys, permits }: Departure,
+    { keys, permits }: OutgoingBatch,
     reply: BatchReply | null,
     replies: readonly PermitReply[],
     sentAt: Instant,
@@ -285,7 +285,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
       if (this.link.noFencing !== this.#noFencing) this.tokensChanged()
       // One look at the clock is enough for a thousand grants.
       const batch = { now: this.clock.now(), stamp, tripMs: this.#tripMs }
-      if (reply !== null) this.#tell(keys, reply, batch)
+      if (reply !== null) this.#answerAll(keys, reply, batch)
       for (const [i, { request }] of permits.entries()) request.replied(replies[i]!, batch)
       this.#flushRest()
     } finally {
@@ -293,7 +293,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     }
   }
 
-  #tell(
+  #answerAll(
     keys: readonly KeyRequest[],
     { answers, token, tokens, delaysMs }: BatchReply,
     batch: Answered,
@@ -318,7 +318,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
    */
   #hasHeard(sentAt: Instant): boolean {
     if (this.#isRenewedByBeats) this.verify()
-    else this.#lease.heard(sentAt)
+    else this.#lease.answered(sentAt)
     return !this.isOver
   }
 
@@ -327,7 +327,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return this.#chores.settledAt > 0 && this.#host.wants.strict
   }
 
-  async #failed({ keys, permits, waitMs }: Departure, error: unknown): Promise<void> {
+  async #failed({ keys, permits, waitMs }: OutgoingBatch, error: unknown): Promise<void> {
     if (this.isOver) return
     const sentAt = this.clock.instant()
     const explained = this.#host.explain(error)
@@ -348,7 +348,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
       if (!this.#hasHeard(sentAt)) return
       this.#rest()
       for (const request of requests) request.failed(explained, mayAsk)
-      for (const client of losers) this.#forget(client, explained)
+      for (const client of losers) this.#dropClient(client, explained)
       this.#flushRest()
     })
   }
@@ -364,7 +364,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   }
 
   /** The server does not have the lock that this user should have: the session is no longer used for it. */
-  #forget(client: Client, why: LockError): void {
+  #dropClient(client: Client, why: LockError): void {
     this.clientRemoved()
     client.lost(NO_LONGER_HELD, why)
   }
@@ -390,7 +390,7 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
   beat(): void {
     const sentAt = this.#lease.sent()
     this.link.heartbeat().then(
-      () => this.#lease.heard(sentAt),
+      () => this.#lease.answered(sentAt),
       (error: unknown) => this.lose('its heartbeat failed', error as Error),
     )
   }

@@ -8,7 +8,7 @@ import type { Dialect, LinkSettings, LockLink } from '../../dialect/dialect.js'
 import type { Agenda } from '../agenda/agenda.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
-import type { Client } from './departure.js'
+import type { Client } from './outgoing-batch.js'
 import { QueueSessions } from './queue-sessions.js'
 import { SessionOpener } from './session-opener.js'
 import { Session, type SessionHost, type SessionState } from './session.js'
@@ -30,7 +30,7 @@ export interface SessionsHost extends Pick<
 > {
   /** Called before the session's first lock; if it rejects, there is no session. */
   joined(link: LockLink): Promise<void>
-  left(link: LockLink): void
+  detached(link: LockLink): void
   opened(session: Session): void
   moved(session: Session, from: SessionState): void
   lost(session: Session, reason: string, locks: number, cause?: Error): void
@@ -55,8 +55,8 @@ export class Sessions<C extends object> implements SessionHost {
   readonly #options: SessionsOptions
   readonly #host: SessionsHost
   /** Null for a session that borrows connections. */
-  readonly #leases = new Map<Session, (C & Lease) | null>()
-  /** The keys of `#leases`, walked at every lock: a walk over the map would cost more than all else there. */
+  readonly #connections = new Map<Session, (C & Lease) | null>()
+  /** The keys of `#connections`, walked at every lock: a walk over the map would cost more than all else there. */
   #sessions: readonly Session[] = []
   readonly #idleSince = new Map<Session, number>()
   /** Sessions that take no more keys, because the pool needs their connection. */
@@ -92,7 +92,7 @@ export class Sessions<C extends object> implements SessionHost {
     this.#opener = new SessionOpener(pool, dialect, options, {
       clock: host.clock,
       joined: (link) => host.joined(link),
-      left: (link) => host.left(link),
+      detached: (link) => host.detached(link),
       make: (...parts) => this.#make(...parts),
       spare: (session) => this.#spare(session),
       abandon: (link) => this.#abandon(link),
@@ -123,7 +123,7 @@ export class Sessions<C extends object> implements SessionHost {
   /** Resolves when there is a session, which shows that the server is suitable; rejects when there cannot be one. */
   ready(): Promise<void> {
     if (this.#isClosed) return Promise.reject(new PoolClosedError())
-    if (this.#leases.size > 0) return Promise.resolve()
+    if (this.#connections.size > 0) return Promise.resolve()
     this.#readiness ??= new Deferred()
     const { promise } = this.#readiness
     this.#openOne()
@@ -210,9 +210,9 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   lost(session: Session, reason: string, locks: number, cause?: Error): void {
-    const lease = this.#takeLease(session)
+    const connection = this.#takeConnection(session)
     this.agenda.defer(() => {
-      lease?.release(cause ?? true)
+      connection?.release(cause ?? true)
       this.#abandon(session.link)
     })
     this.#host.lost(session, reason, locks, cause)
@@ -233,11 +233,11 @@ export class Sessions<C extends object> implements SessionHost {
   #mayOpenForLine(): boolean {
     const { idleCount, totalCount } = this.#pool
     const { limit, max } = this.#options
-    return this.#leases.size < limit && (idleCount > 0 || totalCount < max)
+    return this.#connections.size < limit && (idleCount > 0 || totalCount < max)
   }
 
   #openOne(): void {
-    const usable = this.#leases.size - this.#leaving.size
+    const usable = this.#connections.size - this.#leaving.size
     const limit = Math.min(this.#options.limit, (this.#dialect.can ?? SESSION_LOCKS).sessions)
     const isPausing = this.#waitingEntries.isPausing && this.#readiness === null
     if (isPausing || this.#opening.size > 0 || usable >= limit || this.#isClosed) return
@@ -259,10 +259,10 @@ export class Sessions<C extends object> implements SessionHost {
   }
 
   /** The session must be known before its connection can be reported as ended. */
-  #make(link: LockLink, heardOf: Instant, lease: (C & Lease) | null): Session {
-    const session = new Session(this.#nextId++, link, heardOf, this)
-    this.#leases.set(session, lease)
-    this.#sessions = [...this.#leases.keys()]
+  #make(link: LockLink, renewedAt: Instant, connection: (C & Lease) | null): Session {
+    const session = new Session(this.#nextId++, link, renewedAt, this)
+    this.#connections.set(session, connection)
+    this.#sessions = [...this.#connections.keys()]
     return session
   }
 
@@ -314,26 +314,26 @@ export class Sessions<C extends object> implements SessionHost {
    * time: its heartbeats have stopped, and a caller that needs the connection would wait forever.
    */
   async #checkIn(session: Session): Promise<void> {
-    const lease = this.#takeLease(session)
+    const connection = this.#takeConnection(session)
     try {
       const { leaseMs } = this.#options.link
       const late = (): Error => new ConnectionError(`the server did not answer within ${leaseMs} ms`)
       await inTime(this.clock, leaseMs, session.close(), late)
-      lease?.release()
+      connection?.release()
     } catch (error) {
-      lease?.release(error as Error)
+      connection?.release(error as Error)
     }
   }
 
-  #takeLease(session: Session): (C & Lease) | null | undefined {
-    const lease = this.#leases.get(session)
-    this.#leases.delete(session)
-    this.#sessions = [...this.#leases.keys()]
+  #takeConnection(session: Session): (C & Lease) | null | undefined {
+    const connection = this.#connections.get(session)
+    this.#connections.delete(session)
+    this.#sessions = [...this.#connections.keys()]
     this.#leaving.delete(session)
     this.#idleSince.delete(session)
-    this.#host.left(session.link)
+    this.#host.detached(session.link)
     if (this.#waitingEntries.size > 0) this.#openOne()
-    return lease
+    return connection
   }
 
   /** Checks in sessions that have been unused for `idleTimeoutMs`; the pool then decides about the connection. */
@@ -344,7 +344,7 @@ export class Sessions<C extends object> implements SessionHost {
       if (session.isUnused && now - since >= this.#options.idleTimeoutMs)
         this.#unfinished.add(this.#checkIn(session))
     }
-    if (this.#leases.size === 0) return
+    if (this.#connections.size === 0) return
     this.#cancelSweep = this.clock.after(this.#options.idleTimeoutMs, () => this.#sweep())
   }
 }

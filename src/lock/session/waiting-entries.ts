@@ -36,16 +36,16 @@ export class WaitingEntries<T extends WaitingEntry> {
     return this.#cancelPause !== null
   }
 
-  add(tenant: T): void {
-    this.#waiting.add(tenant)
-    this.#unnotified.add(tenant)
+  add(entry: T): void {
+    this.#waiting.add(entry)
+    this.#unnotified.add(entry)
     if (this.isPausing && this.#unnotified.size === 1) queueMicrotask(() => this.#failDuringPause())
   }
 
   /** True if it was the last. */
-  delete(tenant: T): boolean {
-    if (!this.#waiting.delete(tenant)) return false
-    this.#unnotified.delete(tenant)
+  delete(entry: T): boolean {
+    if (!this.#waiting.delete(entry)) return false
+    this.#unnotified.delete(entry)
     if (this.#waiting.size > 0) return false
     this.#endPause()
     return true
@@ -55,11 +55,11 @@ export class WaitingEntries<T extends WaitingEntry> {
   failed(error: LockError, pauseMs: number): void {
     this.#endPause()
     this.#failure = error
-    const told = error.retryable ? [...this.#unnotified] : [...this.#waiting]
+    const notified = error.retryable ? [...this.#unnotified] : [...this.#waiting]
     this.#unnotified.clear()
     // An entry that stays nevertheless adds itself again.
     if (!error.retryable) this.#waiting.clear()
-    for (const tenant of told) tenant.sessionFailed(error)
+    for (const entry of notified) entry.sessionFailed(error)
     if (this.#waiting.size === 0) return
     this.#cancelPause = this.#clock.after(pauseMs, () => {
       this.#cancelPause = null
@@ -78,9 +78,9 @@ export class WaitingEntries<T extends WaitingEntry> {
 
   #failDuringPause(): void {
     if (!this.isPausing) return
-    const told = [...this.#unnotified]
+    const notified = [...this.#unnotified]
     this.#unnotified.clear()
-    for (const tenant of told) tenant.sessionFailed(this.#failure!)
+    for (const entry of notified) entry.sessionFailed(this.#failure!)
   }
 
   #endPause(): void {

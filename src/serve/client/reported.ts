@@ -5,7 +5,7 @@ export class Reported {
   readonly #settings: Settings
   readonly #user: string
   /** The values that have been reported after the start of the session. */
-  #told: Map<string, string> | null = null
+  #reported: Map<string, string> | null = null
   #mark: SettingsMark
 
   constructor(settings: Settings, user: string) {
@@ -34,9 +34,9 @@ export class Reported {
         each.has(name),
       )
       const value = isTouched ? this.#value(name) : null
-      if (value === null || value === this.#told?.get(name)) continue
-      this.#told ??= new Map()
-      this.#told.set(name, value)
+      if (value === null || value === this.#reported?.get(name)) continue
+      this.#reported ??= new Map()
+      this.#reported.set(name, value)
       yield [this.#settings.properName(name), value]
     }
   }

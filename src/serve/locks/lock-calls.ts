@@ -3,7 +3,7 @@ import type { Report } from '../messages/backend.js'
 import type { Value } from '../messages/values.js'
 import type { LockCall } from '../sql/statement.js'
 import type { LockOwner } from './lock-owner.js'
-import type { Patience } from './lock-source.js'
+import type { WaitLimits } from './lock-source.js'
 
 /** The void result of `pg_advisory_lock`. */
 export const VOID = ''
@@ -11,23 +11,23 @@ export const VOID = ''
 const LOCK_TYPE: Readonly<Record<LockMode, string>> = { exclusive: 'ExclusiveLock', shared: 'ShareLock' }
 
 /**
- * Runs a function of the `pg_advisory` family, and returns its result. It calls `tell` with the warning of an unlock without
+ * Runs a function of the `pg_advisory` family, and returns its result. It calls `notice` with the warning of an unlock without
  * a lock.
  */
 export function callLock(
   call: LockCall,
   key: LockKey,
   owner: LockOwner,
-  patience: Patience,
-  tell: (notice: Report) => void,
+  waitLimits: WaitLimits,
+  notice: (notice: Report) => void,
 ): Value | Promise<Value> {
   const { action, mode, scope } = call
-  if (action === 'lock') return owner.acquire(key, mode, scope, patience)?.then(toVoid) ?? VOID
-  if (action === 'try') return owner.tryAcquire(key, mode, scope, patience)
+  if (action === 'lock') return owner.acquire(key, mode, scope, waitLimits)?.then(toVoid) ?? VOID
+  if (action === 'try') return owner.tryAcquire(key, mode, scope, waitLimits)
   const released = owner.release(key, mode)
   if (released !== null) return released.then(toTrue)
   const message = `you don't own a lock of type ${LOCK_TYPE[mode]}`
-  tell({ severity: 'WARNING', code: '01000', message })
+  notice({ severity: 'WARNING', code: '01000', message })
   return false
 }
 

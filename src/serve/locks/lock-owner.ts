@@ -1,7 +1,7 @@
 import { runHoldingAll } from '../../lock/handle/holding-context.js'
 import type { Lock } from '../../lock/handle/lock.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
-import type { LockSource, Patience } from './lock-source.js'
+import type { LockSource, WaitLimits } from './lock-source.js'
 
 /** How long a lock is held: until the session ends, or the transaction. */
 export type LockScope = 'session' | 'transaction'
@@ -75,11 +75,11 @@ export class LockOwner {
    *
    * @throws as `LockPool.acquire`
    */
-  acquire(key: LockKey, mode: LockMode, scope: LockScope, patience: Patience): Promise<void> | null {
+  acquire(key: LockKey, mode: LockMode, scope: LockScope, waitLimits: WaitLimits): Promise<void> | null {
     const id = idOf(key)
     const hold = this.#holds.get(id)
-    if (hold !== undefined) return this.#again(id, hold, mode, scope, patience)
-    return this.#acquire(id, key, mode, scope, patience)
+    if (hold !== undefined) return this.#again(id, hold, mode, scope, waitLimits)
+    return this.#acquire(id, key, mode, scope, waitLimits)
   }
 
   async #acquire(
@@ -87,14 +87,16 @@ export class LockOwner {
     key: LockKey,
     mode: LockMode,
     scope: LockScope,
-    patience: Patience,
+    waitLimits: WaitLimits,
   ): Promise<void> {
     // Most locks are free. A client that holds others tries first, because a wait has to examine each of its locks.
     const isFirst = this.#holds.size === 0
-    let lock = isFirst ? null : await this.#source.tryAcquire(key, mode, patience)
+    let lock = isFirst ? null : await this.#source.tryAcquire(key, mode, waitLimits)
     this.#awaited = id
     try {
-      lock ??= await (isFirst ? this.#source.acquire(key, mode, patience) : this.#wait(key, mode, patience))
+      lock ??= await (isFirst
+        ? this.#source.acquire(key, mode, waitLimits)
+        : this.#wait(key, mode, waitLimits))
     } finally {
       this.#awaited = null
     }
@@ -102,16 +104,16 @@ export class LockOwner {
   }
 
   /** Waits with all held locks announced, so that a deadlock is found. */
-  #wait(key: LockKey, mode: LockMode, patience: Patience): Promise<Lock> {
-    return runHoldingAll(this.#locks(), () => this.#source.acquire(key, mode, patience))
+  #wait(key: LockKey, mode: LockMode, waitLimits: WaitLimits): Promise<Lock> {
+    return runHoldingAll(this.#locks(), () => this.#source.acquire(key, mode, waitLimits))
   }
 
   /** One attempt: false if the lock is not free. */
-  async tryAcquire(key: LockKey, mode: LockMode, scope: LockScope, patience: Patience): Promise<boolean> {
+  async tryAcquire(key: LockKey, mode: LockMode, scope: LockScope, waitLimits: WaitLimits): Promise<boolean> {
     const id = idOf(key)
     const hold = this.#holds.get(id)
-    if (hold !== undefined) return this.#tryAgain(id, hold, mode, scope, patience)
-    const lock = await this.#source.tryAcquire(key, mode, patience)
+    if (hold !== undefined) return this.#tryAgain(id, hold, mode, scope, waitLimits)
+    const lock = await this.#source.tryAcquire(key, mode, waitLimits)
     if (lock === null) return false
     this.#keep(id, key, mode, scope, lock)
     return true
@@ -180,18 +182,24 @@ export class LockOwner {
   }
 
   /** Takes the lock once more. Null without a wait. */
-  #again(id: string, hold: Hold, mode: LockMode, scope: LockScope, patience: Patience): Promise<void> | null {
+  #again(
+    id: string,
+    hold: Hold,
+    mode: LockMode,
+    scope: LockScope,
+    waitLimits: WaitLimits,
+  ): Promise<void> | null {
     if (isCovered(hold, mode)) {
       this.#count(id, hold, mode, scope)
       return null
     }
-    return this.#upgrade(id, hold, scope, patience)
+    return this.#upgrade(id, hold, scope, waitLimits)
   }
 
-  async #upgrade(id: string, hold: Hold, scope: LockScope, patience: Patience): Promise<void> {
+  async #upgrade(id: string, hold: Hold, scope: LockScope, waitLimits: WaitLimits): Promise<void> {
     this.#awaited = id
     try {
-      const lock = await runHoldingAll(this.#locks(), () => this.#source.upgrade(hold.lock, patience, true))
+      const lock = await runHoldingAll(this.#locks(), () => this.#source.upgrade(hold.lock, waitLimits, true))
       this.#replace(id, hold, lock!, scope)
     } finally {
       this.#awaited = null
@@ -203,13 +211,13 @@ export class LockOwner {
     hold: Hold,
     mode: LockMode,
     scope: LockScope,
-    patience: Patience,
+    waitLimits: WaitLimits,
   ): Promise<boolean> {
     if (isCovered(hold, mode)) {
       this.#count(id, hold, mode, scope)
       return true
     }
-    const lock = await this.#source.upgrade(hold.lock, patience, false)
+    const lock = await this.#source.upgrade(hold.lock, waitLimits, false)
     if (lock === null) return false
     this.#replace(id, hold, lock, scope)
     return true

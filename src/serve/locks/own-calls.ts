@@ -4,11 +4,11 @@ import { SqlError } from '../messages/sql-error.js'
 import type { Value } from '../messages/values.js'
 import type { OwnCall } from '../sql/statement.js'
 import type { LockOwner } from './lock-owner.js'
-import type { Patience } from './lock-source.js'
+import type { WaitLimits } from './lock-source.js'
 
 /** The source of permits: the semaphores of a `LockPool`. */
 export interface PermitSource {
-  permit(name: string, permits: number, patience: Patience): Promise<Permit>
+  permit(name: string, permits: number, waitLimits: WaitLimits): Promise<Permit>
 }
 
 /** The permits of one client. It may have several permits of one name. */
@@ -29,8 +29,8 @@ export class PermitOwner {
     return this.#held.some(({ permit }) => permit.state === 'lost')
   }
 
-  async acquire(name: string, permits: number, patience: Patience): Promise<number> {
-    const permit = await this.#source.permit(name, permits, patience)
+  async acquire(name: string, permits: number, waitLimits: WaitLimits): Promise<number> {
+    const permit = await this.#source.permit(name, permits, waitLimits)
     if (this.#isClosed) permit.release().catch(() => undefined)
     else this.#held.push({ name, permit })
     return permit.number
@@ -71,21 +71,21 @@ export async function callOwn(
   { name, permits, timeoutMs }: OwnArguments,
   owner: LockOwner,
   permitOwner: PermitOwner,
-  usual: Patience,
+  usual: WaitLimits,
 ): Promise<Value> {
-  const patience = patienceOf(usual, timeoutMs)
+  const waitLimits = waitLimitsOf(usual, timeoutMs)
   switch (call.function) {
     case 'acquire':
-      await owner.acquire(name, 'exclusive', 'session', patience)
+      await owner.acquire(name, 'exclusive', 'session', waitLimits)
       return tokenOf(owner.lockOf(name))
     case 'try_acquire': {
-      const isAcquired = await owner.tryAcquire(name, 'exclusive', 'session', patience)
+      const isAcquired = await owner.tryAcquire(name, 'exclusive', 'session', waitLimits)
       return isAcquired ? tokenOf(owner.lockOf(name)) : null
     }
     case 'release':
       return (await isReleased(owner.release(name, 'exclusive'))) || (await permitOwner.release(name))
     case 'permit':
-      return BigInt(await permitOwner.acquire(name, permits ?? 1, patience))
+      return BigInt(await permitOwner.acquire(name, permits ?? 1, waitLimits))
     case 'token':
       return tokenOf(owner.lockOf(name))
   }
@@ -96,7 +96,7 @@ async function isReleased(released: Promise<void> | null): Promise<boolean> {
   return released !== null
 }
 
-function patienceOf(usual: Patience, timeoutMs: number | null): Patience {
+function waitLimitsOf(usual: WaitLimits, timeoutMs: number | null): WaitLimits {
   if (timeoutMs === null) return usual
   if (timeoutMs < 0) throw new SqlError('22023', `timeout_ms must not be negative, got ${timeoutMs}`)
   return { ...usual, timeoutMs: Math.min(timeoutMs, usual.timeoutMs) }

@@ -10,7 +10,7 @@ export class BodyReader {
     this.#body = body
   }
 
-  get left(): number {
+  get remaining(): number {
     return this.#body.length - this.#at
   }
 
@@ -50,24 +50,24 @@ export class BodyReader {
   }
 
   rest(): Buffer {
-    return this.bytes(this.left)
+    return this.bytes(this.remaining)
   }
 
   /** @throws {ProtocolError} if bytes are left */
   end(): void {
-    if (this.left !== 0) throw new ProtocolError('invalid message format')
+    if (this.remaining !== 0) throw new ProtocolError('invalid message format')
   }
 
   /** Reads `count` elements with `one`. It refuses a count that is too large for the rest of the message. */
   list<T>(count: number, leastBytes: number, one: () => T): T[] {
-    if (count < 0 || count * leastBytes > this.left)
+    if (count < 0 || count * leastBytes > this.remaining)
       throw new ProtocolError('insufficient data left in message')
     return Array.from({ length: count }, one)
   }
 
   #skip(count: number): number {
     const start = this.#at
-    if (this.left < count) throw new ProtocolError('insufficient data left in message')
+    if (this.remaining < count) throw new ProtocolError('insufficient data left in message')
     this.#at += count
     return start
   }

@@ -88,7 +88,7 @@ export class MessageReader {
     const bytes = this.#bytes.subarray(this.#at, this.#at + total)
     const body = bytes.subarray(head)
     this.#at += total
-    if (this.#at === this.#length) this.#forget()
+    if (this.#at === this.#length) this.#discard()
     return { type, body, bytes }
   }
 
@@ -96,11 +96,11 @@ export class MessageReader {
   rest(): Buffer {
     this.#join(this.pending)
     const rest = this.#bytes.subarray(this.#at, this.#length)
-    this.#forget()
+    this.#discard()
     return rest
   }
 
-  #forget(): void {
+  #discard(): void {
     this.#bytes = NOTHING
     this.#at = 0
     this.#length = 0

@@ -1,7 +1,7 @@
 import { Expiring } from '../../base/deadlines.js'
 import { LockOwner } from '../locks/lock-owner.js'
 import { SHUTDOWN, toSqlError } from '../locks/lock-errors.js'
-import type { Patience } from '../locks/lock-source.js'
+import type { WaitLimits } from '../locks/lock-source.js'
 import { PermitOwner } from '../locks/own-calls.js'
 import { parameterStatus, READY } from '../messages/backend.js'
 import { FRONTEND, readBind, readExecute, readNamed, readParse, readQuery } from '../messages/frontend.js'
@@ -24,7 +24,7 @@ import type { QuerySession } from '../queries/query-session.js'
 import { Reported } from '../client/reported.js'
 import { Settings } from '../client/client-settings.js'
 import type { Identity } from '../client/identity.js'
-import type { SessionPorts } from './session-ports.js'
+import type { ClientSessionHost } from './client-session-host.js'
 import { runSimpleQuery } from '../queries/simple-query.js'
 import { StatementTimes } from './statement-times.js'
 import { Transaction } from '../client/transaction.js'
@@ -49,7 +49,7 @@ export class ClientSession extends Expiring implements QuerySession {
   readonly prepared: PreparedStatements = new PreparedStatements()
   readonly passing: Passing | null
   readonly label: ClientLabel
-  readonly #ports: SessionPorts<ClientSession>
+  readonly #host: ClientSessionHost<ClientSession>
   readonly #reader: MessageReader
   readonly #times: StatementTimes
   readonly #reported: Reported
@@ -64,25 +64,25 @@ export class ClientSession extends Expiring implements QuerySession {
     identity: Identity,
     atStart: ReadonlyMap<string, string>,
     wire: { readonly link: ClientLink; readonly reader: MessageReader },
-    ports: SessionPorts<ClientSession>,
+    host: ClientSessionHost<ClientSession>,
   ) {
     super()
     this.identity = identity
     this.link = wire.link
     this.#reader = wire.reader
-    this.#ports = ports
-    this.settings = new Settings(ports.server, atStart)
-    this.locks = new LockOwner(ports.source)
-    this.permits = new PermitOwner(ports.source)
+    this.#host = host
+    this.settings = new Settings(host.server, atStart)
+    this.locks = new LockOwner(host.source)
+    this.permits = new PermitOwner(host.source)
     this.transaction = new Transaction(this.locks, this.settings)
     this.label = new ClientLabel(identity, this.settings)
-    this.#times = new StatementTimes(ports.clock, this.settings, ports.aborts)
+    this.#times = new StatementTimes(host.clock, this.settings, host.aborts)
     this.#reported = new Reported(this.settings, identity.user)
-    this.passing = ports.passingFor?.(this, () => ports.allSessions()) ?? null
+    this.passing = host.passingFor?.(this, () => host.allSessions()) ?? null
   }
 
   get evaluator(): Evaluator {
-    return this.#ports.evaluator
+    return this.#host.evaluator
   }
 
   /** An expression that may read tables is evaluated in the client's transaction. */
@@ -92,11 +92,11 @@ export class ClientSession extends Expiring implements QuerySession {
   }
 
   get texts(): KnownTexts {
-    return this.#ports.texts
+    return this.#host.texts
   }
 
   get mayPin(): boolean {
-    return this.#ports.mayPin
+    return this.#host.mayPin
   }
 
   /** Whether a message of the client is being handled. */
@@ -126,14 +126,14 @@ export class ClientSession extends Expiring implements QuerySession {
     this.#times.begin()
   }
 
-  patience(): Patience {
-    return this.#times.patience(this.label.text)
+  waitLimits(): WaitLimits {
+    return this.#times.waitLimits(this.label.text)
   }
 
   sessionFunction(name: SessionFunction): Value {
     const { user, database, processId } = this.identity
     if (name === 'pg_backend_pid') return BigInt(processId)
-    if (name === 'version') return this.#ports.server.version
+    if (name === 'version') return this.#host.server.version
     if (name === 'current_schema') return 'public'
     return name === 'current_database' ? database : user
   }
@@ -157,7 +157,7 @@ export class ClientSession extends Expiring implements QuerySession {
 
   /** The front ends the session, with an error for the client. */
   end(error: SqlError): void {
-    this.#endWith(errorResponse(error, 'FATAL', this.#ports.failed))
+    this.#endWith(errorResponse(error, 'FATAL', this.#host.failed))
   }
 
   #endWith(lastWords: Buffer): void {
@@ -187,25 +187,25 @@ export class ClientSession extends Expiring implements QuerySession {
     this.locks.close()
     this.permits.close()
     this.passing?.close()
-    this.#ports.ended(this)
+    this.#host.ended(this)
   }
 
   /** A silent client has reached its time limit. */
   override expire(): void {
     if (this.#isWorking) return
     const isBlock =
-      this.transaction.isBlock && this.settings.timeoutMs(IDLE_IN_BLOCK) <= this.#ports.idleTimeoutMs
+      this.transaction.isBlock && this.settings.timeoutMs(IDLE_IN_BLOCK) <= this.#host.idleTimeoutMs
     if (isBlock)
       this.end(new FatalError('25P03', 'terminating connection due to idle-in-transaction timeout'))
     else this.end(new FatalError('57P05', 'terminating connection due to idle-session timeout'))
   }
 
   #watchIdle(): void {
-    const { idleTimeoutMs } = this.#ports
+    const { idleTimeoutMs } = this.#host
     const limitMs = this.transaction.isBlock
       ? Math.min(idleTimeoutMs, this.settings.timeoutMs(IDLE_IN_BLOCK))
       : idleTimeoutMs
-    if (limitMs !== Infinity && !this.#isOver) this.#ports.deadlines.add(limitMs, this)
+    if (limitMs !== Infinity && !this.#isOver) this.#host.deadlines.add(limitMs, this)
   }
 
   async #work(): Promise<void> {
@@ -219,7 +219,7 @@ export class ClientSession extends Expiring implements QuerySession {
         if (this.link.isFull) await this.link.drained()
       }
     } catch (error) {
-      this.#endWith(errorResponse(error, 'FATAL', this.#ports.failed))
+      this.#endWith(errorResponse(error, 'FATAL', this.#host.failed))
     }
     this.#isWorking = false
     this.#times.end()
@@ -274,7 +274,7 @@ export class ClientSession extends Expiring implements QuerySession {
   }
 
   async #extendedFailed(error: unknown): Promise<void> {
-    await this.#tell(error)
+    await this.#sendError(error)
     this.#skipsToSync = true
   }
 
@@ -287,7 +287,7 @@ export class ClientSession extends Expiring implements QuerySession {
       const ending = this.transaction.leave()
       if (ending !== null) await ending
     } catch (error) {
-      await this.#tell(error)
+      await this.#sendError(error)
       await this.passing?.sync()
     }
     if (this.#isOver) return
@@ -298,11 +298,11 @@ export class ClientSession extends Expiring implements QuerySession {
   }
 
   /** Sends the client the error of its statement. @throws the error if it ends the connection */
-  async #tell(error: unknown): Promise<void> {
+  async #sendError(error: unknown): Promise<void> {
     const known = toSqlError(this.#times.explain(error))
     if (known instanceof FatalError || known instanceof ProtocolError) throw known
     if (known instanceof UpstreamError) this.link.send(known.bytes)
-    else this.link.send(errorResponse(known, 'ERROR', this.#ports.failed))
+    else this.link.send(errorResponse(known, 'ERROR', this.#host.failed))
     await this.passing?.fail()
     await this.transaction.fail()
   }

@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.js'
 import { LockTimeoutError } from '../../base/errors.js'
-import type { Patience } from '../locks/lock-source.js'
+import type { WaitLimits } from '../locks/lock-source.js'
 import { SqlError } from '../messages/sql-error.js'
-import type { AbortStock } from './abort-stock.js'
+import type { AbortControllers } from './abort-controllers.js'
 import type { Settings } from '../client/client-settings.js'
 
 /** The longest time limit of the pool, apart from Infinity. */
@@ -12,14 +12,14 @@ const LONGEST_MS = 86_400_000
 export class StatementTimes {
   readonly #clock: Clock
   readonly #settings: Settings
-  readonly #aborts: AbortStock
+  readonly #aborts: AbortControllers
   #since = 0
   /** Not null while a statement waits for locks. */
   #controller: AbortController | null = null
   /** Whether the statement's timeout comes before the lock's timeout. */
   #isStatementFirst = false
 
-  constructor(clock: Clock, settings: Settings, aborts: AbortStock) {
+  constructor(clock: Clock, settings: Settings, aborts: AbortControllers) {
     this.#aborts = aborts
     this.#clock = clock
     this.#settings = settings
@@ -29,13 +29,13 @@ export class StatementTimes {
     this.#since = this.#clock.now()
   }
 
-  patience(label: string): Patience {
+  waitLimits(label: string): WaitLimits {
     this.#controller ??= this.#aborts.take()
     const statementMs = this.#settings.timeoutMs('statement_timeout')
-    const leftMs = statementMs === Infinity ? Infinity : statementMs - (this.#clock.now() - this.#since)
+    const remainingMs = statementMs === Infinity ? Infinity : statementMs - (this.#clock.now() - this.#since)
     const lockMs = this.#settings.timeoutMs('lock_timeout')
-    this.#isStatementFirst = leftMs < lockMs
-    const timeoutMs = Math.max(Math.ceil(Math.min(leftMs, lockMs)), 1)
+    this.#isStatementFirst = remainingMs < lockMs
+    const timeoutMs = Math.max(Math.ceil(Math.min(remainingMs, lockMs)), 1)
     return {
       timeoutMs: timeoutMs > LONGEST_MS ? Infinity : timeoutMs,
       signal: this.#controller.signal,
@@ -46,7 +46,7 @@ export class StatementTimes {
   /** No statement is running any more. */
   end(): void {
     if (this.#controller === null) return
-    this.#aborts.giveBack(this.#controller)
+    this.#aborts.put(this.#controller)
     this.#controller = null
   }
 

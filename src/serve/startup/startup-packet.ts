@@ -31,7 +31,7 @@ export function readStartupPacket(body: Buffer): StartupPacket {
   if (code === CANCEL_REQUEST) {
     // In protocol 3.2 a key may be longer. The front's keys are never longer, so this one is not valid.
     const processId = reader.int32()
-    return { kind: 'cancel', processId, secret: reader.left === 4 ? reader.int32() : 0 }
+    return { kind: 'cancel', processId, secret: reader.remaining === 4 ? reader.int32() : 0 }
   }
   const [major, minor] = [code >>> 16, code & 0xffff]
   if (major !== 3) return { kind: 'version', major, minor }
@@ -53,7 +53,7 @@ function readParameters(reader: BodyReader): {
     if (parameters.size + protocolOptions.length > MAX_PARAMETERS)
       throw new ProtocolError('invalid startup packet layout: too many parameters')
   }
-  if (reader.left > 0)
+  if (reader.remaining > 0)
     throw new ProtocolError('invalid startup packet layout: expected terminator as last byte')
   return { parameters, protocolOptions }
 }

@@ -80,7 +80,7 @@ function lockValue(
   const lockWith = (values: readonly ArgumentValue[]): Value | Promise<Value> => {
     const key = keyOf(values)
     if (key === null) return null
-    return callLock(call, key, locks, context.patience(), (notice) => notices.push(notice))
+    return callLock(call, key, locks, context.waitLimits(), (notice) => notices.push(notice))
   }
   const values = valuesFor(call, call.key, bound, context)
   return values instanceof Promise ? values.then(lockWith) : lockWith(values)
@@ -110,7 +110,7 @@ async function ownValue(call: OwnCall, bound: Bound, context: StatementContext):
     return value === null ? null : Number(value)
   }
   const given = { name: String(values[0]), permits: numberOf(permits), timeoutMs: numberOf(timeout) }
-  return callOwn(call, given, context.locks, context.permits, context.patience())
+  return callOwn(call, given, context.locks, context.permits, context.waitLimits())
 }
 
 /** Applies the cast to the result of a lock, or to a constant. There are only a few types. */

@@ -1,5 +1,5 @@
 import type { LockOwner } from '../locks/lock-owner.js'
-import type { Patience } from '../locks/lock-source.js'
+import type { WaitLimits } from '../locks/lock-source.js'
 import type { PermitOwner } from '../locks/own-calls.js'
 import type { Value } from '../messages/values.js'
 import type { SessionFunction } from '../sql/statement.js'
@@ -17,7 +17,7 @@ export interface StatementContext {
   readonly prepared: PreparedStatements
   evaluate(...parts: Parameters<Evaluate>): ReturnType<Evaluate>
   /** The rest of the client's time limits. */
-  patience(): Patience
+  waitLimits(): WaitLimits
   sessionFunction(name: SessionFunction): Value
   /** Sets a setting and returns its new value, like `set_config`. */
   setConfig(name: string, value: string | null, isLocal: boolean): Value | Promise<Value>

@@ -5,21 +5,21 @@ import { UpstreamError } from '../messages/upstream-error.js'
 import { TYPE } from '../messages/values.js'
 import * as send from './frontend-messages.js'
 import { readRow } from './read-description.js'
-import type { ShortLeases } from './short-leases.js'
+import type { ShortCheckouts } from './short-checkouts.js'
 
 /**
  * Looks up the secret of a user at the upstream, with a statement in the form of PgBouncer's `auth_query`: `$1` is the name, and
  * the row has the name and the secret.
  */
 export class AuthQuery {
-  readonly #leases: ShortLeases
+  readonly #leases: ShortCheckouts
   readonly #text: string
-  readonly #tell: (message: string) => void
+  readonly #report: (message: string) => void
 
-  constructor(leases: ShortLeases, text: string, tell: (message: string) => void) {
+  constructor(leases: ShortCheckouts, text: string, report: (message: string) => void) {
     this.#leases = leases
     this.#text = text
-    this.#tell = tell
+    this.#report = report
   }
 
   /** Null for a name that the statement does not find. @throws {FatalError} the upstream did not answer as expected */
@@ -36,7 +36,7 @@ export class AuthQuery {
       )
     } catch (error) {
       // The client gets no details, because they may show the statement.
-      this.#tell(`--auth-query failed: ${inWords(error)}`)
+      this.#report(`--auth-query failed: ${inWords(error)}`)
       throw new FatalError('58000', 'users cannot be looked up at this moment', { cause: error })
     }
     const [row] = rows

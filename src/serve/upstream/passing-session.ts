@@ -21,8 +21,8 @@ import { evaluationMessages, OneRow } from './evaluation.js'
 import { readDescription } from './read-description.js'
 import type { HasParty } from './stuck-parties.js'
 import type { UpstreamConnection } from './upstream-connection.js'
-import type { UpstreamLease } from './upstream-source.js'
-import { UpstreamWait, type PassingPorts } from './upstream-wait.js'
+import type { UpstreamCheckout } from './upstream-source.js'
+import { UpstreamWait, type PassingHost } from './upstream-wait.js'
 
 /** The client whose statements are passed on. */
 export interface PassingClient extends HasParty {
@@ -42,9 +42,9 @@ const { bindComplete, closeComplete, commandComplete, errorResponse, readyForQue
 export class PassingSession implements Passing {
   readonly rollback: string = ROLLBACK_UPSTREAM
   readonly #client: PassingClient
-  readonly #ports: PassingPorts
+  readonly #host: PassingHost
   readonly #wait: UpstreamWait
-  #lease: UpstreamLease | null = null
+  #checkout: UpstreamCheckout | null = null
   /** Whether the client's BEGIN has been sent. */
   #isBlock = false
   /** Whether the front has opened a transaction there for a query string that it sends in parts. */
@@ -57,10 +57,10 @@ export class PassingSession implements Passing {
   #isDeaf = false
   #isPinned = false
 
-  constructor(client: PassingClient, ports: PassingPorts) {
+  constructor(client: PassingClient, host: PassingHost) {
     this.#client = client
-    this.#ports = ports
-    this.#wait = new UpstreamWait(client, ports)
+    this.#host = host
+    this.#wait = new UpstreamWait(client, host)
   }
 
   get isAwaited(): boolean {
@@ -68,12 +68,12 @@ export class PassingSession implements Passing {
   }
 
   get hasConnection(): boolean {
-    return this.#lease !== null && !this.#lease.connection.hasEnded
+    return this.#checkout !== null && !this.#checkout.connection.hasEnded
   }
 
   get isHeld(): boolean {
     this.#becomeBlock()
-    return this.#lease !== null && this.#isBlock
+    return this.#checkout !== null && this.#isBlock
   }
 
   pin(): void {
@@ -146,7 +146,7 @@ export class PassingSession implements Passing {
   }
 
   async sync(): Promise<void> {
-    const connection = this.#lease?.connection
+    const connection = this.#checkout?.connection
     if (connection === undefined) return
     try {
       await this.#synced(connection)
@@ -157,7 +157,7 @@ export class PassingSession implements Passing {
   }
 
   async fail(): Promise<void> {
-    const connection = this.#lease?.connection
+    const connection = this.#checkout?.connection
     if (connection === undefined || connection.hasEnded) return
     if (this.#isUnsynced && !this.#isDeaf && !this.#isBlock)
       await this.command(ROLLBACK_UPSTREAM).catch(ignore)
@@ -169,15 +169,15 @@ export class PassingSession implements Passing {
 
   cancel(): void {
     this.#wait.cancel(new SqlError('57014', 'canceling statement due to user request'))
-    this.#lease?.connection.cancel()
+    this.#checkout?.connection.cancel()
   }
 
   close(): void {
     this.#wait.close(new FatalError('08006', 'the client has gone'))
-    const connection = this.#lease?.connection
+    const connection = this.#checkout?.connection
     if (connection === undefined) return
     const isClean = connection.status === 'I' && !connection.isBusy && !this.#isUnsynced && !this.#isPinned
-    this.#giveBack(!isClean)
+    this.#checkIn(!isClean)
   }
 
   /** Releases the connection, unless something is open there. */
@@ -185,14 +185,14 @@ export class PassingSession implements Passing {
     this.#isBlock = false
     this.#isGroup = false
     const isOver = connection.status === 'I' || connection.hasEnded
-    const mayKeep = (this.#ports.source.isKept || this.#isPinned) && !connection.hasEnded
+    const mayKeep = (this.#host.source.isKept || this.#isPinned) && !connection.hasEnded
     if (mayKeep && isOver) return
-    this.#giveBack(!isOver || connection.hasEnded || this.#isPinned)
+    this.#checkIn(!isOver || connection.hasEnded || this.#isPinned)
   }
 
-  #giveBack(isBroken: boolean): void {
-    const lease = this.#lease
-    this.#lease = null
+  #checkIn(isBroken: boolean): void {
+    const lease = this.#checkout
+    this.#checkout = null
     if (lease === null) return
     lease.connection.lost = null
     lease.release(isBroken)
@@ -223,15 +223,15 @@ export class PassingSession implements Passing {
 
   /** The client's connection. It takes a new one if there is none, or if the old one has ended while unused. */
   async #take(): Promise<UpstreamConnection> {
-    if (this.#lease?.connection.hasEnded === true && !this.#isInUse) {
-      this.#giveBack(true)
+    if (this.#checkout?.connection.hasEnded === true && !this.#isInUse) {
+      this.#checkIn(true)
     }
-    if (this.#lease === null) {
-      this.#lease = await this.#wait.lease()
-      const { connection } = this.#lease
+    if (this.#checkout === null) {
+      this.#checkout = await this.#wait.lease()
+      const { connection } = this.#checkout
       connection.lost = () => this.#lost()
     }
-    return this.#lease.connection
+    return this.#checkout.connection
   }
 
   /** Whether the end of the connection would lose something. */
@@ -288,7 +288,7 @@ export class PassingSession implements Passing {
     const { link } = this.#client
     link.send(bytes)
     link.flushIfMuch()
-    const connection = this.#lease?.connection
+    const connection = this.#checkout?.connection
     if (!link.isFull || connection === undefined) return
     connection.pause()
     void link.drained().then(() => connection.resume())

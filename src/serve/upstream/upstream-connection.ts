@@ -6,7 +6,7 @@ import { FatalError } from '../messages/sql-error.js'
 import { UpstreamError } from '../messages/upstream-error.js'
 
 /** Transports bytes to the upstream and back: a `RawConnection`. */
-export interface Carrier {
+export interface UpstreamTransport {
   onData(read: (chunk: Buffer) => void): void
   onEnd(ended: (cause: Error) => void): void
   write(bytes: Buffer): void
@@ -32,7 +32,7 @@ const ASIDE: ReadonlySet<number> = new Set([BACKEND.parameterStatus, BACKEND.not
 
 /** One connection to the upstream, as messages. There is one exchange at a time. */
 export class UpstreamConnection {
-  readonly #carrier: Carrier
+  readonly #carrier: UpstreamTransport
   readonly #reader = new MessageReader()
   #exchange: Exchange | null = null
   #end: Error | null = null
@@ -43,7 +43,7 @@ export class UpstreamConnection {
   /** Called when the connection ends, for the client that uses it. */
   lost: (() => void) | null = null
 
-  constructor(carrier: Carrier) {
+  constructor(carrier: UpstreamTransport) {
     this.#carrier = carrier
     this.#reader.isStartup = false
     this.#reader.maxBytes = MAX_MESSAGE_BYTES

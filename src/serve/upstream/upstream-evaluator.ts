@@ -6,13 +6,13 @@ import type { Evaluation } from '../sql/statement.js'
 import { evaluationMessages, OneRow } from './evaluation.js'
 import * as send from './frontend-messages.js'
 import { readDescription } from './read-description.js'
-import type { ShortLeases } from './short-leases.js'
+import type { ShortCheckouts } from './short-checkouts.js'
 
 /** Lets the upstream evaluate the arguments of lock functions, such as `hashtext('invoice 4711')`. */
 export class UpstreamEvaluator implements Evaluator {
-  readonly #leases: ShortLeases
+  readonly #leases: ShortCheckouts
 
-  constructor(leases: ShortLeases) {
+  constructor(leases: ShortCheckouts) {
     this.#leases = leases
   }
 

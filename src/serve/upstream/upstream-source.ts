@@ -3,13 +3,13 @@ import { FatalError, SqlError } from '../messages/sql-error.js'
 import type { ConnectionFactory } from '../../pool/connection-factory.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 import type { Lease } from '../../pool/lease.js'
-import { UpstreamConnection, type Carrier } from './upstream-connection.js'
+import { UpstreamConnection, type UpstreamTransport } from './upstream-connection.js'
 
 /** Opens carriers to the upstream. */
-export type OpenCarrier = (signal: AbortSignal) => Promise<Carrier>
+export type OpenTransport = (signal: AbortSignal) => Promise<UpstreamTransport>
 
 /** An upstream connection that one client uses. */
-export interface UpstreamLease {
+export interface UpstreamCheckout {
   readonly connection: UpstreamConnection
   /** `isBroken`: no other client may use the connection. */
   release(isBroken: boolean): void
@@ -20,11 +20,11 @@ export interface UpstreamSource {
   /** Whether a client keeps its connection after its transaction: then a pooler at the upstream shares server connections. */
   readonly isKept: boolean
   /** @throws {SqlError} */
-  lease(signal: AbortSignal): Promise<UpstreamLease>
+  lease(signal: AbortSignal): Promise<UpstreamCheckout>
 }
 
 /** What a pool needs to know about upstream connections. */
-export function upstreamFactory(open: OpenCarrier): ConnectionFactory<UpstreamConnection> {
+export function upstreamFactory(open: OpenTransport): ConnectionFactory<UpstreamConnection> {
   return {
     open: async (signal) => new UpstreamConnection(await open(signal)),
     close: (connection) => {
@@ -47,28 +47,28 @@ export class PooledUpstream implements UpstreamSource {
     this.#timeoutMs = timeoutMs
   }
 
-  async lease(signal: AbortSignal): Promise<UpstreamLease> {
+  async lease(signal: AbortSignal): Promise<UpstreamCheckout> {
     const timeoutMs = this.#timeoutMs
-    const lent = await this.#pool.connect({ timeoutMs, signal }).catch((error: unknown) => {
+    const connection = await this.#pool.connect({ timeoutMs, signal }).catch((error: unknown) => {
       throw asSqlError(error)
     })
-    const lease: Lease = lent
-    return { connection: lent, release: (isBroken) => lease.release(isBroken) }
+    const lease: Lease = connection
+    return { connection: connection, release: (isBroken) => lease.release(isBroken) }
   }
 }
 
 /** A connection for each client, to a pooler that shares server connections, such as PgBouncer. */
 export class OwnUpstream implements UpstreamSource {
   readonly isKept = true
-  readonly #open: OpenCarrier
+  readonly #open: OpenTransport
   readonly #timeoutMs: number
 
-  constructor(open: OpenCarrier, timeoutMs: number) {
+  constructor(open: OpenTransport, timeoutMs: number) {
     this.#open = open
     this.#timeoutMs = timeoutMs
   }
 
-  async lease(signal: AbortSignal): Promise<UpstreamLease> {
+  async lease(signal: AbortSignal): Promise<UpstreamCheckout> {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#timeoutMs)])
     const carrier = await this.#open(limit).catch((error: unknown) => {
       throw asSqlError(error)

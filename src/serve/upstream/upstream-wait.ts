@@ -1,10 +1,10 @@
 import type { Clock } from '../../base/clock.js'
 import { SqlError } from '../messages/sql-error.js'
 import { isAmongStuck, type HasParty } from './stuck-parties.js'
-import type { UpstreamLease, UpstreamSource } from './upstream-source.js'
+import type { UpstreamCheckout, UpstreamSource } from './upstream-source.js'
 
 /** The parts that all passing sessions share. */
-export interface PassingPorts {
+export interface PassingHost {
   readonly source: UpstreamSource
   readonly clock: Clock
   readonly allSessions: () => Iterable<HasParty>
@@ -16,14 +16,14 @@ const LOOK_AFTER_MS = 1000
 /** How one client waits for upstream connections. The wait ends if no connection can come, or if the client has gone. */
 export class UpstreamWait {
   readonly #client: HasParty
-  readonly #ports: PassingPorts
+  readonly #host: PassingHost
   #closed: SqlError | null = null
   /** Not null while the client waits for a connection. */
   #waiting: AbortController | null = null
 
-  constructor(client: HasParty, ports: PassingPorts) {
+  constructor(client: HasParty, host: PassingHost) {
     this.#client = client
-    this.#ports = ports
+    this.#host = host
   }
 
   get isWaiting(): boolean {
@@ -31,16 +31,16 @@ export class UpstreamWait {
   }
 
   /** @throws {SqlError} */
-  async lease(): Promise<UpstreamLease> {
+  async lease(): Promise<UpstreamCheckout> {
     if (this.#closed !== null) throw this.#closed
     const waiting = (this.#waiting = new AbortController())
     const look = (): void => {
-      if (isAmongStuck(this.#client, this.#ports.allSessions())) waiting.abort(deadlock())
-      else cancel = this.#ports.clock.after(LOOK_AFTER_MS, look, false)
+      if (isAmongStuck(this.#client, this.#host.allSessions())) waiting.abort(deadlock())
+      else cancel = this.#host.clock.after(LOOK_AFTER_MS, look, false)
     }
-    let cancel = this.#ports.clock.after(LOOK_AFTER_MS, look, false)
+    let cancel = this.#host.clock.after(LOOK_AFTER_MS, look, false)
     try {
-      const lease = await this.#ports.source.lease(waiting.signal)
+      const lease = await this.#host.source.lease(waiting.signal)
       if (this.#closed === null) return lease
       lease.release(false)
       throw this.#closed

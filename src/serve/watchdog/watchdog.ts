@@ -14,16 +14,16 @@ const SIGN_OF_LIFE = Buffer.from('.')
 export class Watchdog {
   readonly #clock: Clock
   readonly #silenceMs: number
-  readonly #tell: (message: string) => void
+  readonly #report: (message: string) => void
   #child: ChildProcess | null = null
   #cancel: Cancel
   #isClosed = false
 
-  /** `silenceMs`: how long this process may be silent. `tell` is called when a watchdog has ended by itself. */
-  constructor(clock: Clock, silenceMs: number, tell: (message: string) => void) {
+  /** `silenceMs`: how long this process may be silent. `report` is called when a watchdog has ended by itself. */
+  constructor(clock: Clock, silenceMs: number, report: (message: string) => void) {
     this.#clock = clock
     this.#silenceMs = silenceMs
-    this.#tell = tell
+    this.#report = report
     this.#cancel = () => undefined
     this.#start()
     this.#tick()
@@ -63,7 +63,7 @@ export class Watchdog {
     if (this.#child !== child) return
     this.#child = null
     if (this.#isClosed) return
-    this.#tell(`the watchdog has ended (${how}), and is started again`)
+    this.#report(`the watchdog has ended (${how}), and is started again`)
     this.#clock.after(AGAIN_AFTER_MS, () => this.#start(), false)
   }
 

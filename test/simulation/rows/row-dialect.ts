@@ -10,7 +10,7 @@ import type {
 } from '../../../src/dialect/dialect.js'
 import { encodeTableKey, encodeTableSemaphore } from '../../../src/dialect/postgres/table/key.js'
 import { ROWS } from '../../../src/dialect/postgres/table/table-dialect.js'
-import { enter, whileWanted, type Joined, type Joining } from '../../../src/dialect/rows/joining.js'
+import { enter, untilAborted, type Joined, type Joining } from '../../../src/dialect/rows/joining.js'
 import type { RowFacts } from '../../../src/dialect/rows/link.js'
 import { Member } from '../../../src/dialect/rows/member.js'
 import { RowDialect } from '../../../src/dialect/rows/row-dialect.js'
@@ -66,7 +66,7 @@ export class SimRowDialect extends RowDialect<FakeConnection> implements Dialect
     const { id, name, settings, ended, signal } = joining
     const { leaseMs, fencing } = settings
     const runner = new StatementRunner(borrow, leaseMs, ERRORS, { clock, random })
-    return whileWanted(runner, signal, async () => {
+    return untilAborted(runner, signal, async () => {
       const member = new Member(id, leaseMs, new SimRowStore(runner, send, server), ended, clock)
       const { floor, secret } = await enter(member, () =>
         runner.once((connection) => send(connection, () => server.join(id, leaseMs, name))),
@@ -80,7 +80,7 @@ export class SimRowDialect extends RowDialect<FakeConnection> implements Dialect
   listen(connection: FakeConnection, handlers: NotificationHandlers): Promise<ListeningConnection> {
     const { clock, random, server, send, isNotified, arrive } = this.#ports
     const watch = new RowWatch({
-      looker: {
+      poller: {
         places: (keys, dead) => send(connection, () => server.places(keys, dead)),
         check: () => send(connection, nothing),
         onEnd: (ended) => {
@@ -103,7 +103,7 @@ export class SimRowDialect extends RowDialect<FakeConnection> implements Dialect
   #sourceOn(connection: FakeConnection): NotificationSource {
     const { send, hear, arrive } = this.#ports
     return {
-      hear: (begin, end) => send(connection, () => hear(connection, begin, end)),
+      changeMembers: (begin, end) => send(connection, () => hear(connection, begin, end)),
       onNotified: (notified) => {
         const onWakeUp = (payload: string, memberId: string): void =>
           arrive(() => notified(memberId, payload))

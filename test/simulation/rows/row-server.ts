@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { CODE, NEW_FLAGS, type Told } from '../../../src/dialect/rows/operations.js'
+import { CODE, NEW_FLAGS, type RowResult } from '../../../src/dialect/rows/operations.js'
 import type { PlaceRow } from '../../../src/dialect/rows/place.js'
-import { changed, flagsOf, givesUp, othersOf, STEP, type LeaseRow, type RowChange } from './row.js'
+import { changed, flagsOf, givesUp, otherWaitersOf, STEP, type LeaseRow, type RowChange } from './row.js'
 
 interface MemberRow {
   readonly leaseMs: number
@@ -111,10 +111,13 @@ export class RowServer {
     if (this.members.get(id)?.dead === true) this.members.delete(id)
   }
 
-  batch(operations: readonly SentOperation[], by: SentBy): { floor: string | null; told: (Told | null)[] } {
+  batch(
+    operations: readonly SentOperation[],
+    by: SentBy,
+  ): { floor: string | null; results: (RowResult | null)[] } {
     const floor = this.#gate(by)
-    if (floor === null) return { floor: null, told: [] }
-    return { floor: String(floor), told: operations.map((each) => this.#apply(each, by, floor)) }
+    if (floor === null) return { floor: null, results: [] }
+    return { floor: String(floor), results: operations.map((each) => this.#apply(each, by, floor)) }
   }
 
   makeSlots(keys: readonly string[], by: SentBy): string | null {
@@ -222,7 +225,7 @@ export class RowServer {
     return member === undefined || member.dead || String(member.epoch) !== epoch ? null : member.floor
   }
 
-  #apply({ key, code, token }: SentOperation, { id: me, dead }: SentBy, floor: bigint): Told | null {
+  #apply({ key, code, token }: SentOperation, { id: me, dead }: SentBy, floor: bigint): RowResult | null {
     if (code > CODE.look) return this.#make(key, code, me, floor)
     const row = this.leases.get(key)
     const change: RowChange = { code, token, me, isDead: (each) => dead.includes(String(each)) }
@@ -230,7 +233,7 @@ export class RowServer {
     if (after === null) return null
     this.leases.set(key, after)
     if (givesUp(code)) this.#tell(key, after, me)
-    const others = othersOf(after, change)
+    const others = otherWaitersOf(after, change)
     return {
       flags: flagsOf(after, change),
       token: String(after.token),
@@ -238,7 +241,7 @@ export class RowServer {
     }
   }
 
-  #make(key: string, code: number, me: number, floor: bigint): Told | null {
+  #make(key: string, code: number, me: number, floor: bigint): RowResult | null {
     if (this.leases.has(key)) return null
     const token = floor + STEP
     this.leases.set(key, {

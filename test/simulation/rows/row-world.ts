@@ -79,7 +79,7 @@ export class RowWorld {
     for (const [connection, heard] of this.#heard) {
       if (!this.#server.connections.has(connection)) this.#heard.delete(connection)
       else if (heard.has(memberId) && !this.#random.chance(this.#server.notificationLoss))
-        connection.hear((handlers) => handlers.onWakeUp(payload, memberId))
+        connection.deliver((handlers) => handlers.onWakeUp(payload, memberId))
     }
   }
 }

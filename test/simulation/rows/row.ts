@@ -106,7 +106,7 @@ export function flagsOf(row: LeaseRow, change: RowChange): number {
 }
 
 /** The number of other waiters. Undefined if the member itself does not wait. */
-export function othersOf(row: LeaseRow, change: RowChange): number | undefined {
+export function otherWaitersOf(row: LeaseRow, change: RowChange): number | undefined {
   const seen = new Seen(row, change)
   return waitsHere(seen) ? seen.others.length : undefined
 }

@@ -1,4 +1,4 @@
-import type { Asked } from '../../../src/dialect/rows/operations.js'
+import type { RowRequest } from '../../../src/dialect/rows/operations.js'
 import { shapesOf, type RowSemaphore } from '../../../src/dialect/rows/row-key.js'
 import type { Asking, MemberState, Reply, RowStore, TakenSlots } from '../../../src/dialect/rows/row-store.js'
 import type { StatementRunner } from '../../../src/dialect/rows/statement-runner.js'
@@ -78,8 +78,8 @@ export class SimRowStore implements RowStore {
     await this.#atLast((server) => server.raiseFloorOfMembers(again))
   }
 
-  batch(asked: readonly Asked[], asking: Asking): Promise<Reply> {
-    const sent = asked.map(({ operation, code, token }) => ({ key: operation.key.bits, code, token }))
+  batch(requests: readonly RowRequest[], asking: Asking): Promise<Reply> {
+    const sent = requests.map(({ operation, code, token }) => ({ key: operation.key.bits, code, token }))
     return this.#once((server) => server.batch(sent, asking))
   }
 

@@ -27,7 +27,7 @@ class Caller extends Waiter<string> {
   protected override outOfTime(): void {
     this.refuse(new Error('too late'))
   }
-  protected override left(value: string | undefined): void {
+  protected override gone(value: string | undefined): void {
     this.leaving(value)
   }
 }

@@ -75,7 +75,7 @@ test('a sleep ends at its time or with its signal, and leaves no timer', async (
 test('listeners get their events until they are removed', () => {
   const emitter = new Emitter<{ ring: number }>()
   const listener = vi.fn()
-  expect(emitter.hears('ring')).toBe(false)
+  expect(emitter.hasListener('ring')).toBe(false)
   emitter.on('ring', listener)
   emitter.on('ring', listener)
 
@@ -84,7 +84,7 @@ test('listeners get their events until they are removed', () => {
   emitter.emit('ring', 2)
 
   expect(listener.mock.calls).toEqual([[1]])
-  expect(emitter.hears('ring')).toBe(false)
+  expect(emitter.hasListener('ring')).toBe(false)
 })
 
 test('a listener that throws affects neither the emitter nor other listeners', async () => {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { InvalidOptionError } from '../../../src/base/errors.js'
 import { hashName } from '../../../src/dialect/postgres/keys/key.js'
 import { PostgresDialect } from '../../../src/dialect/postgres/postgres-dialect.js'
-import { KeyBook } from '../../../src/lock/key/key-book.js'
+import { KeyEncoder } from '../../../src/lock/key/key-encoder.js'
 import type { LockKey } from '../../../src/dialect/lock-key.js'
 import { LockPool } from '../../../src/postgres-lock-pool.js'
 import { fakeWorld, rejection } from '../../support/fake-world.js'
@@ -19,7 +19,7 @@ test('every well-formed name up to the limit is a key of 64 bits, always the sam
   const seen = new Map<string, string>()
   fc.assert(
     fc.property(wellFormed, (name) => {
-      const { id } = new KeyBook(new PostgresDialect(), 'n').code(name)
+      const { id } = new KeyEncoder(new PostgresDialect(), 'n').code(name)
       expect(id).toBe(String(hashName(Buffer.from(name).toString('utf8'), 'n')))
       expect(BigInt.asIntN(64, BigInt(id))).toBe(BigInt(id))
       expect(seen.get(id) ?? name).toBe(name)
@@ -37,7 +37,7 @@ test('a lone surrogate is refused, because it would be the same lock as every ot
       lone,
       fc.string({ maxLength: 20 }),
       (before, surrogate, after) => {
-        expect(() => new KeyBook(new PostgresDialect(), '').code(before + surrogate + after)).toThrowError(
+        expect(() => new KeyEncoder(new PostgresDialect(), '').code(before + surrogate + after)).toThrowError(
           expect.objectContaining({ code: 'INVALID_KEY' }),
         )
       },

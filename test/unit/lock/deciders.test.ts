@@ -7,7 +7,7 @@ import {
   framesHolding,
   isHeldAround,
   runHolding,
-  runTransacting,
+  runInTransaction,
 } from '../../../src/lock/handle/holding-context.js'
 import type { Lock } from '../../../src/lock/handle/lock.js'
 import { resolveLockPoolOptions } from '../../../src/lock/lock-pool-options.js'
@@ -15,12 +15,12 @@ import { resolveLockPoolOptions } from '../../../src/lock/lock-pool-options.js'
 describe('courtesy', () => {
   function inVain(times: number): Precedence {
     const courtesy = new Precedence()
-    for (let i = 0; i < times; i++) courtesy.wasInVain(0)
+    for (let i = 0; i < times; i++) courtesy.missed(0)
     return courtesy
   }
 
   test('continues eight times without success', () => {
-    expect([0, 1, 8].map((times) => inVain(times).isResting(0))).toEqual([false, false, false])
+    expect([0, 1, 8].map((times) => inVain(times).isSuspended(0))).toEqual([false, false, false])
   })
 
   test.each([
@@ -32,9 +32,9 @@ describe('courtesy', () => {
     [20, 800],
   ])('pauses after %i times without success for %i ms', (times, ms) => {
     const courtesy = inVain(times - 1)
-    courtesy.wasInVain(5000)
+    courtesy.missed(5000)
 
-    expect([5000, 5000 + ms - 1, 5000 + ms].map((now) => courtesy.isResting(now))).toEqual([
+    expect([5000, 5000 + ms - 1, 5000 + ms].map((now) => courtesy.isSuspended(now))).toEqual([
       true,
       true,
       false,
@@ -43,12 +43,12 @@ describe('courtesy', () => {
 
   test('starts again after a process came', () => {
     const courtesy = inVain(12)
-    courtesy.wasRight()
-    expect(courtesy.isResting(1)).toBe(false)
-    for (let i = 0; i < 8; i++) courtesy.wasInVain(1)
-    expect(courtesy.isResting(1)).toBe(false)
-    courtesy.wasInVain(1)
-    expect(courtesy.isResting(100)).toBe(true)
+    courtesy.came()
+    expect(courtesy.isSuspended(1)).toBe(false)
+    for (let i = 0; i < 8; i++) courtesy.missed(1)
+    expect(courtesy.isSuspended(1)).toBe(false)
+    courtesy.missed(1)
+    expect(courtesy.isSuspended(100)).toBe(true)
   })
 })
 
@@ -74,7 +74,7 @@ describe('locks around a call', () => {
 
   test('include those of enclosing transactions of the pool, except the asking one', () => {
     const keys = new Set(['k'])
-    const asked = runTransacting(POOL, keys, () =>
+    const asked = runInTransaction(POOL, keys, () =>
       runHolding(lockAt(0), () => ({
         theirs: isHeldAround(POOL, 'k', [], null),
         ours: isHeldAround(POOL, 'k', [], keys),
@@ -91,7 +91,7 @@ describe('locks around a call', () => {
     const [a, gone, b] = [lockAt(0), lockAt(0, false), lockAt(0)]
     const frames = runHolding(a, () =>
       runHolding(gone, () =>
-        runTransacting(POOL, new Set<string>(), () => runHolding(b, () => framesHolding(currentFrame()))),
+        runInTransaction(POOL, new Set<string>(), () => runHolding(b, () => framesHolding(currentFrame()))),
       ),
     )
 

@@ -1,13 +1,13 @@
 import { expect, test, vi } from 'vitest'
 import type { LockLink } from '../../../src/dialect/dialect.js'
 import type { ServerName } from '../../../src/dialect/server-name.js'
-import { succession } from '../../../src/lock/session/primary-watch.js'
+import { relationTo } from '../../../src/lock/session/primary-watch.js'
 import type { LockPoolOptions } from '../../../src/lock/lock-pool-options.js'
 import { fakeWorld, rejection } from '../../support/fake-world.js'
 
 const FIRST: ServerName = { host: 'a:5432', timeline: 3, system: '77', started: '1.5', instance: null }
 
-test.each<[string, Partial<ServerName>, ReturnType<typeof succession>]>([
+test.each<[string, Partial<ServerName>, ReturnType<typeof relationTo>]>([
   ['the same', {}, 'same'],
   ['the same by another way', { host: 'balancer:5432' }, 'same'],
   ['a restart', { started: '2.5' }, 'same'],
@@ -21,15 +21,15 @@ test.each<[string, Partial<ServerName>, ReturnType<typeof succession>]>([
   ['no timeline, a restart', { timeline: null, started: '2' }, 'same'],
   ['one that has told no name for itself', { timeline: null, instance: 'db1' }, 'same'],
 ])('how a server stands to the one before: %s', (_, change, expected) => {
-  expect(succession(FIRST, { ...FIRST, ...change })).toBe(expected)
+  expect(relationTo(FIRST, { ...FIRST, ...change })).toBe(expected)
 })
 
 test('servers with names of their own are distinguished by these, wherever they are', () => {
   const one: ServerName = { host: 'vip:3306', timeline: null, system: null, started: null, instance: 'db1' }
-  expect(succession(one, one)).toBe('same')
-  expect(succession(one, { ...one, host: 'other:3306' })).toBe('same')
-  expect(succession(one, { ...one, instance: 'db2' })).toBe('promoted')
-  expect(succession(one, { ...one, instance: null })).toBe('same')
+  expect(relationTo(one, one)).toBe('same')
+  expect(relationTo(one, { ...one, host: 'other:3306' })).toBe('same')
+  expect(relationTo(one, { ...one, instance: 'db2' })).toBe('promoted')
+  expect(relationTo(one, { ...one, instance: null })).toBe('same')
 })
 
 /** A pool whose server can change before the next attach, with the events and warnings that the pool emits. */

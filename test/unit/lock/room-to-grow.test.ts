@@ -21,7 +21,7 @@ function budgetOf(maxHeldLocks: number | 'auto' = 'auto') {
     announced: [] as [session: number, entries: number][],
     looks: [] as [at: number, ours: readonly number[]][],
     warnings: [] as string[],
-    settled: 0,
+    shareChecked: 0,
   }
   const world = {
     /** The result of each look. The last one is repeated. */
@@ -34,7 +34,7 @@ function budgetOf(maxHeldLocks: number | 'auto' = 'auto') {
     random: new SeededRandom(1),
     used: 0,
     asking: 0,
-    settled: () => void seen.settled++,
+    shareChecked: () => void seen.shareChecked++,
     warn: (message: string, error?: Error) =>
       seen.warnings.push(`${message}${error ? `: ${error.message}` : ''}`),
   }
@@ -84,7 +84,7 @@ test('a pool that needs more announces, looks, announces that much again, and lo
       [0, [1]],
       [0, [1]],
     ],
-    settled: 1,
+    shareChecked: 1,
   })
   expect([budget.allowed, budget.room(12), budget.room(13), clock.armed]).toEqual([22, 'now', 'later', 1])
   budget.close()
@@ -96,7 +96,7 @@ test('a pool that needs no more than is free without an announcement makes none'
   await budget.joined(linkTo(1))
   await grow(5, 5)
 
-  expect(seen).toMatchObject({ announced: [], looks: [], settled: 1 })
+  expect(seen).toMatchObject({ announced: [], looks: [], shareChecked: 1 })
   expect([budget.allowed, clock.armed]).toEqual([10, 0])
 })
 
@@ -141,7 +141,7 @@ test('if nothing is left it keeps what it uses, names the pools with the rest, a
   expect(budget.room(1)).toBeInstanceOf(Error)
   clock.advance(1)
   expect(budget.room(1)).toBe('later')
-  expect(seen.settled).toBe(1)
+  expect(seen.shareChecked).toBe(1)
   budget.close()
   expect(budget.room(1)).toBeInstanceOf(Error)
 })
@@ -170,10 +170,10 @@ test('a disturbed process takes the smaller of both, and tries again a little la
   await budget.joined(linkTo(1))
   world.uses = [NOBODY, others(490), NOBODY]
   await grow(10, 1)
-  expect([budget.allowed, seen.settled]).toEqual([10, 0])
+  expect([budget.allowed, seen.shareChecked]).toEqual([10, 0])
   await clock.run(20)
 
-  expect([budget.allowed, seen.settled, seen.looks.length]).toEqual([22, 1, 4])
+  expect([budget.allowed, seen.shareChecked, seen.looks.length]).toEqual([22, 1, 4])
   budget.close()
 })
 
@@ -184,7 +184,7 @@ test('and gives up after three attempts', async () => {
   await grow(10, 1)
   await clock.run(100)
 
-  expect([budget.allowed, seen.settled, seen.looks.length]).toEqual([10, 1, 6])
+  expect([budget.allowed, seen.shareChecked, seen.looks.length]).toEqual([10, 1, 6])
   budget.close()
 })
 
@@ -196,9 +196,9 @@ test('each new session repeats the announcement, which ends with the last sessio
   await budget.joined(second)
   expect(seen.announced.at(-1)).toEqual([2, 22])
 
-  budget.left(first)
+  budget.detached(first)
   expect([budget.allowed, clock.armed]).toEqual([22, 1])
-  budget.left(second)
+  budget.detached(second)
   expect([budget.allowed, budget.room(1_000_000), clock.armed]).toEqual([Infinity, 'now', 0])
   await budget.joined(first)
   expect([budget.allowed, budget.room(1), seen.announced.length]).toEqual([10, 'later', 3])
@@ -209,7 +209,10 @@ test('a failed announcement or lookup is a warning, and the pool learns of it', 
   await budget.joined(linkTo(1))
   world.announce = () => Promise.reject(new Error('no'))
   await grow(10, 1)
-  expect(seen).toMatchObject({ warnings: ['checking for room in the lock table failed: no'], settled: 1 })
+  expect(seen).toMatchObject({
+    warnings: ['checking for room in the lock table failed: no'],
+    shareChecked: 1,
+  })
 
   world.announce = () => Promise.resolve()
   world.look = () => Promise.reject(new Error('blind'))
@@ -226,7 +229,7 @@ test('a session that ends meanwhile causes no failure: another session runs the 
   const look = world.look
   world.look = () => {
     world.look = look
-    budget.left(first)
+    budget.detached(first)
     return Promise.reject(new Error('gone'))
   }
   await grow(20, 1)
@@ -236,7 +239,7 @@ test('a session that ends meanwhile causes no failure: another session runs the 
     [1, 2],
   ])
   expect([seen.warnings, budget.allowed]).toEqual([[], 42])
-  budget.left(second)
+  budget.detached(second)
   await grow(20, 1)
   expect(seen.warnings, 'with no session there is nothing to fail').toEqual([])
 })

@@ -34,7 +34,7 @@ function detectorOf() {
   }
   let arrival = 0
   const waiterFor = (entry: KeyEntry): LockWaiter<KeyEntry> =>
-    ({ mode: 'exclusive', entry, arrival: ++arrival, hasLeft: false }) as unknown as LockWaiter<KeyEntry>
+    ({ mode: 'exclusive', entry, arrival: ++arrival, isGone: false }) as unknown as LockWaiter<KeyEntry>
   const bodyWith = (isHeld = true): Frame => {
     const lock = { place: 0, isHeld, key: 'mine', mode: 'exclusive', frame: null as Frame | null }
     lock.frame = new Frame(lock, null)
@@ -110,8 +110,8 @@ test('a probe is passed on along the local waiters, once per round, and not afte
   const steps = [{ wait: 'x.9', process: 'p', holds: null, waitsFor: 'ours' }]
   const probe = (round: number, keyId = 'ours'): string =>
     encodeProbe({ from: 'x.9', round, keyId, mode: 'exclusive', steps })!
-  detector.told(probe(1))
-  detector.told(probe(1))
+  detector.received(probe(1))
+  detector.received(probe(1))
   expect(seen.told.map((text) => decodeProbe(text))).toEqual([
     expect.objectContaining({
       from: 'x.9',
@@ -120,12 +120,12 @@ test('a probe is passed on along the local waiters, once per round, and not afte
       steps: [steps[0], expect.objectContaining({ wait: 'me.1', holds: 'mine' })],
     }),
   ])
-  detector.told('no probe')
-  detector.told(probe(2, 'unknown'))
+  detector.received('no probe')
+  detector.received(probe(2, 'unknown'))
   expect(seen.told).toHaveLength(1)
-  detector.told(probe(3))
+  detector.received(probe(3))
   expect(seen.told).toHaveLength(2)
   detector.close()
-  detector.told(probe(4))
+  detector.received(probe(4))
   expect(seen.told).toHaveLength(2)
 })

@@ -37,7 +37,7 @@ test('after an unclean end the next holder waits for the lease, and its heartbea
   await world.clock.run(10 * LEASE_MS)
   expect(lock.state).toBe('held')
   await lock.release()
-  expect(world.server.marks.size).toBe(0)
+  expect(world.server.holdRecords.size).toBe(0)
 })
 
 test('a clean release costs the next one nothing', async () => {
@@ -51,7 +51,7 @@ test('a clean release costs the next one nothing', async () => {
   await world.clock.run(5)
 
   await (await waiting).release()
-  expect(world.server.marks.size).toBe(0)
+  expect(world.server.holdRecords.size).toBe(0)
 })
 
 test('without strict mode no caller waits', async () => {
@@ -94,7 +94,10 @@ test('when no caller waits any more, the lock-delay runs out and the key is free
   ])
   expect(world.server.table.size).toBe(1)
   await world.clock.run(LEASE_MS)
-  expect({ locks: world.server.table.size, marks: world.server.marks.size }).toEqual({ locks: 0, marks: 0 })
+  expect({ locks: world.server.table.size, holdRecords: world.server.holdRecords.size }).toEqual({
+    locks: 0,
+    holdRecords: 0,
+  })
   expect((await strictPool(world).acquire('orders')).state).toBe('held')
 })
 
@@ -126,7 +129,7 @@ test('callers who wait during the delay are served in order when it is over, rea
 
   expect(locks.map(({ state }) => state)).toEqual(['held', 'held', 'held', 'held'])
   await Promise.all(locks.map((lock) => lock.release()))
-  expect(world.server.marks.size).toBe(0)
+  expect(world.server.holdRecords.size).toBe(0)
 })
 
 test('a holder that is lost during its lock-delay shortens it for no other: the next one waits all of it', async () => {
@@ -172,7 +175,7 @@ test('a batch that fails after its grants is followed by a needless wait at most
   expect((await locks.acquire('orders')).state, 'nothing was marked yet').toBe('held')
 })
 
-test('hand-offs inside a process write no marks', async () => {
+test('hand-offs inside a process write no hold records', async () => {
   const world = fakeWorld()
   const locks = strictPool(world)
   const holds = Array.from({ length: 50 }, () => locks.withLock('orders', () => undefined))

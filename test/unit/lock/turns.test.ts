@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { drawn } from '../../../src/lock/handle/drawn-token.js'
-import { MAX_HAND_OFFS, CohortTurn, TURN_MS } from '../../../src/lock/contention/cohort-turn.js'
+import { MAX_HAND_OFFS, CohortTurn, COHORT_TURN_MS } from '../../../src/lock/contention/cohort-turn.js'
 import { SeededRandom } from '../../../src/testing/seeded-random.js'
 import { fakeWorld } from '../../support/fake-world.js'
 import { shares, takingTurns, type Turns } from '../../support/taking-turns.js'
 
 test('a turn is bounded by time and by count, and its tokens stay below the next of the server', () => {
   const turn = new CohortTurn(drawn('1024'), 0, 0)
-  expect(turn.mayContinue(TURN_MS - 0.1)).toBe(true)
-  expect(turn.mayContinue(TURN_MS)).toBe(false)
+  expect(turn.mayContinue(COHORT_TURN_MS - 0.1)).toBe(true)
+  expect(turn.mayContinue(COHORT_TURN_MS)).toBe(false)
 
   for (let i = 0; i < MAX_HAND_OFFS; i++) expect(turn.draw()).toBe(i)
 

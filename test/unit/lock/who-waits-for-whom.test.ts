@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FramedWait, type Seeker } from '../../../src/lock/deadlock/framed-wait.js'
+import { FramedWait, type CycleSearcher } from '../../../src/lock/deadlock/framed-wait.js'
 import type { Frame } from '../../../src/lock/handle/frame.js'
 import type { LockWaiter } from '../../../src/lock/handle/lock-waiter.js'
 import type { KeyEntry } from '../../../src/lock/key/key-entry.js'
@@ -61,7 +61,7 @@ test('a wait is known to its enclosing bodies until it ends, and forgets its fin
   const seeker = {
     due: (wait: FramedWait) => heard.push(['due', wait.id]),
     closed: (wait: FramedWait, round: number) => heard.push(['closed', wait.id, round]),
-  } as unknown as Seeker
+  } as unknown as CycleSearcher
   const frames = [{ waits: null }, { waits: new Set() }] as unknown as Frame[]
   const wait = new FramedWait('me.1', { mode: 'shared' } as LockWaiter<KeyEntry>, frames, seeker)
   expect(frames.map(({ waits }) => [...waits!])).toEqual([[wait], [wait]])

@@ -98,7 +98,10 @@ describe('a factory behind its guard', () => {
     const fails = lend(() => {
       throw boom
     }) as Error
-    expect(fails).toMatchObject({ message: "the factory: a connection can't be lent: boom", cause: boom })
+    expect(fails).toMatchObject({
+      message: "the factory: a connection can't be checked out: boom",
+      cause: boom,
+    })
     for (const answer of [undefined, {}, 5]) {
       const error = lend(() => answer) as Error
       expect(error.message).toMatch(/^the factory: "lease" answered .*, not something to release$/)

@@ -132,7 +132,7 @@ describe('the tally', () => {
     }
     for (const [one, isReserved, onWanted] of checkouts) {
       one.move('leased')
-      tally.lent(one, isReserved, onWanted)
+      tally.checkedOut(one, isReserved, onWanted)
     }
     expect(seen()).toEqual({ leased: 3, ordinaryLeased: 2, askable: 1 })
 

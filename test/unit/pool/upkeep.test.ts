@@ -142,7 +142,7 @@ describe('a connection that grows old', () => {
   test.each([
     ['with a check', new StubFactory()],
     ['without one', { open: () => Promise.resolve({ id: 0 }), close: () => Promise.resolve() }],
-  ])('is not lent after its time, also if the timers are late (%s)', async (_, factory) => {
+  ])('is not checked out after its time, also if the timers are late (%s)', async (_, factory) => {
     let now = 0
     const late = {
       open: async (): Promise<Stub> => ({ id: (await factory.open(new AbortController().signal)).id }),

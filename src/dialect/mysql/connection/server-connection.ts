@@ -194,7 +194,7 @@ export class ServerConnection implements MysqlConnection {
   }
 
   /** Sets whether the open socket keeps the process alive. */
-  keepProcess(isKept: boolean): void {
+  setKeepsProcess(isKept: boolean): void {
     if (isKept) this.#connection.stream.ref()
     else this.#connection.stream.unref()
   }

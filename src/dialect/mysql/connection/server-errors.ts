@@ -27,7 +27,7 @@ export function isDenied(error: unknown): boolean {
 }
 
 /** Whether another attempt or another connection would get the same error. */
-export function isHopeless(error: unknown): boolean {
+export function isPermanent(error: unknown): boolean {
   return HOPELESS.has(errorNumber(error) ?? 0)
 }
 

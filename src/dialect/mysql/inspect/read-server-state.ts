@@ -11,7 +11,7 @@ import type {
   ServerState,
   SessionEnd,
 } from '../../server-state.js'
-import { hashOf, INTEREST_SUFFIXES, SHAPE_SLOTS } from '../keys/lock-names.js'
+import { hashOf, REGISTRATION_SUFFIXES, SHAPE_SLOTS } from '../keys/lock-names.js'
 import {
   ALL_LOCKS,
   IS_THERE,
@@ -67,7 +67,7 @@ export interface OtherLocks extends Pick<ServerState, 'sessions' | 'locks' | 'in
  * Reads the named locks of a server and their holders. If the server can't list all named locks, only those with a
  * recorded or given name.
  */
-export async function lookAround(
+export async function readListedLocks(
   server: ServerConnection,
   given: readonly NamedLock[],
   readOthers: (database: string | null, names: readonly NamedLock[]) => Promise<OtherLocks>,
@@ -175,12 +175,12 @@ async function readLocks(server: ServerConnection, names: Iterable<NamedLock>): 
 
 /** All names that may be held for a lock or a semaphore. */
 function partsOf({ id, permits }: NamedLock): string[] {
-  const interest = INTEREST_SUFFIXES.map((suffix) => `${id}${suffix}`)
-  if (permits === null) return [id, ...interest]
+  const registrations = REGISTRATION_SUFFIXES.map((suffix) => `${id}${suffix}`)
+  if (permits === null) return [id, ...registrations]
   const count = permits === 0 ? MOST_PERMITS : permits
   const slots = Array.from({ length: count }, (_, slot) => `${id}/s${slot}`)
   const shapes = permits === 0 ? [] : Array.from({ length: SHAPE_SLOTS }, (_, i) => `${id}=${permits}/${i}`)
-  return [...slots, ...shapes, ...interest]
+  return [...slots, ...shapes, ...registrations]
 }
 
 /** Separates locks of programs from internal locks that show that a process waits. */

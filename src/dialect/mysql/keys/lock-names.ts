@@ -13,21 +13,24 @@ import type { SemaphoreCode } from '../../permit-operation.js'
 const PREFIX = 'lp1'
 
 /** The maximum number of processes with a waiter registration for one key. Further processes poll. */
-export const INTEREST_SLOTS = 4
+export const REGISTRATION_SLOTS = 4
 
 /** The maximum number of sessions that can announce one number of permits of a semaphore. */
 export const SHAPE_SLOTS = 2
 
 /** The suffixes of the names of registrations. */
-export const INTEREST_SUFFIXES: readonly string[] = Array.from({ length: INTEREST_SLOTS }, (_, i) => `/${i}`)
+export const REGISTRATION_SUFFIXES: readonly string[] = Array.from(
+  { length: REGISTRATION_SLOTS },
+  (_, i) => `/${i}`,
+)
 
 /** The names of the registrations for the key with this name. */
-export function interestNames(id: string): string[] {
-  return INTEREST_SUFFIXES.map((suffix) => `${id}${suffix}`)
+export function registrationNames(id: string): string[] {
+  return REGISTRATION_SUFFIXES.map((suffix) => `${id}${suffix}`)
 }
 
 /** The suffix of the name that the first session in the queue for a key holds. */
-export const LINE_SUFFIX = '/l'
+export const QUEUE_SUFFIX = '/l'
 
 /**
  * The name that the listening connection of a process holds for each lock session of the process. It contains the

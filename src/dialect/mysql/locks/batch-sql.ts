@@ -1,5 +1,5 @@
-import { INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
-import { TOKEN } from './line-sql.js'
+import { REGISTRATION_SUFFIXES, QUEUE_SUFFIX } from '../keys/lock-names.js'
+import { TOKEN } from './server-queue-sql.js'
 
 /**
  * The SQL of each operation. In these texts, `:k` is the name of the lock, `:0` to `:3` are the names of registrations
@@ -9,7 +9,7 @@ import { TOKEN } from './line-sql.js'
  * GET_LOCK never waits here. IF and CASE are evaluated from left to right, and no further than needed. The functions
  * return NULL for unknown values, so each answer is compared with 1.
  */
-const SLOTS = INTEREST_SUFFIXES.map((_, i) => i)
+const SLOTS = REGISTRATION_SUFFIXES.map((_, i) => i)
 const WANTED = `COALESCE(${SLOTS.map((i) => `IS_USED_LOCK(:${i})`).join(', ')}) IS NOT NULL`
 /**
  * The attempt that decides to wait comes after the registration is set: a process that releases the lock later sees the
@@ -99,7 +99,7 @@ export const WITHOUT_TOKEN: Readonly<Record<ServerOperation, Statement>> = singl
 function inBatch(sql: string): string {
   return sql.replaceAll(PLACES, (_, name: string) => {
     if (name === 'k' || name === 's') return name
-    return `CONCAT(k, '${name === 'l' ? LINE_SUFFIX : `/${name}`}')`
+    return `CONCAT(k, '${name === 'l' ? QUEUE_SUFFIX : `/${name}`}')`
   })
 }
 

@@ -2,10 +2,10 @@ import { assert } from '../../../base/assert.js'
 import { SAID, type LockOperation, type OperationKind } from '../../lock-operation.js'
 import { OPERATIONS, type ServerOperation, type Statement } from './batch-sql.js'
 import type { RegistrationBook } from '../notify/registration-book.js'
-import { INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
+import { REGISTRATION_SUFFIXES, QUEUE_SUFFIX } from '../keys/lock-names.js'
 
 /** One operation as it is sent to the server. */
-export interface Asked {
+export interface BatchEntry {
   readonly operation: ServerOperation
   readonly kind: OperationKind
   readonly name: string
@@ -17,12 +17,12 @@ export interface Asked {
 const ASKS: ReadonlySet<OperationKind> = new Set(['wait', 'queue', 'retry', 'poll', 'yield'])
 
 /** Chooses the server operation for each operation, depending on the registrations of this session. */
-export function askedOf(operations: readonly LockOperation[], interest: RegistrationBook): Asked[] {
+export function batchOf(operations: readonly LockOperation[], registrations: RegistrationBook): BatchEntry[] {
   return operations.map(({ kind, mode, key: { id: name } }) => {
     assert(mode === 'exclusive', 'named locks have one mode')
-    const slot = interest.slotOf(name)
-    if (ASKS.has(kind)) interest.asks(name, true)
-    return { operation: serverOperation(kind, name, slot, interest), kind, name, slot }
+    const slot = registrations.slotOf(name)
+    if (ASKS.has(kind)) registrations.asks(name, true)
+    return { operation: serverOperation(kind, name, slot, registrations), kind, name, slot }
   })
 }
 
@@ -30,7 +30,7 @@ function serverOperation(
   kind: OperationKind,
   name: string,
   slot: string | null,
-  interest: RegistrationBook,
+  registrations: RegistrationBook,
 ): ServerOperation {
   switch (kind) {
     case 'try':
@@ -38,13 +38,13 @@ function serverOperation(
     case 'queue':
       return kind
     case 'release':
-    case 'relinquish':
-      return interest.isContended(name) ? 'releaseWide' : 'release'
+    case 'releaseEarly':
+      return registrations.isContended(name) ? 'releaseWide' : 'release'
     case 'wait':
     case 'retry':
     case 'poll':
       if (slot === null) return 'wait'
-      return slot.endsWith(INTEREST_SUFFIXES[0]!) ? 'retry' : 'promote'
+      return slot.endsWith(REGISTRATION_SUFFIXES[0]!) ? 'retry' : 'promote'
     case 'leave':
       return slot === null ? 'depart' : 'leave'
     case 'join':
@@ -60,17 +60,17 @@ function serverOperation(
 }
 
 /** The parameters of a statement for one operation. */
-export function parametersOf({ names }: Statement, { name, slot }: Asked): string[] {
+export function parametersOf({ names }: Statement, { name, slot }: BatchEntry): string[] {
   return names.map((each) => {
     if (each === 'k') return name
     if (each === 's') return slot!
-    return `${name}${each === 'l' ? LINE_SUFFIX : INTEREST_SUFFIXES[Number(each)]!}`
+    return `${name}${each === 'l' ? QUEUE_SUFFIX : REGISTRATION_SUFFIXES[Number(each)]!}`
   })
 }
 
 /** The parameter of a batch. Names contain no character that JSON would escape. */
-export function batchParameter(asked: readonly Asked[]): string {
-  const rows = asked.map(({ operation, name, slot }) => {
+export function batchParameter(entries: readonly BatchEntry[]): string {
+  const rows = entries.map(({ operation, name, slot }) => {
     const code = OPERATIONS[operation].code
     return slot === null ? `[${code},"${name}"]` : `[${code},"${name}","${slot}"]`
   })
@@ -78,16 +78,20 @@ export function batchParameter(asked: readonly Asked[]): string {
 }
 
 /** Converts the server's answer to one operation, and updates the registrations of this session. */
-export function settle(answer: string, { kind, name }: Asked, interest: RegistrationBook): string {
+export function recordAnswer(
+  answer: string,
+  { kind, name }: BatchEntry,
+  registrations: RegistrationBook,
+): string {
   if (answer >= '0' && answer <= '9') {
-    interest.set(name, answer)
+    registrations.set(name, answer)
     return kind === 'retry' || kind === 'poll' ? SAID.no : SAID.waiting
   }
-  const givesUp = kind === 'release' || kind === 'relinquish' || kind === 'leave'
-  if (givesUp && answer !== SAID.doneAndWanted) interest.calm(name)
+  const givesUp = kind === 'release' || kind === 'releaseEarly' || kind === 'leave'
+  if (givesUp && answer !== SAID.doneAndWanted) registrations.notContended(name)
   // The registration was set before, and the lock was not granted.
   if (answer === SAID.no && kind === 'wait') return SAID.waiting
   const isOver = answer === SAID.granted || kind === 'leave' || kind === 'yield'
-  if (isOver && answer !== SAID.crowded) interest.drop(name)
+  if (isOver && answer !== SAID.crowded) registrations.drop(name)
   return answer
 }

@@ -2,7 +2,7 @@ import type { Holding } from '../../dialect.js'
 import type { RegistrationBook } from '../notify/registration-book.js'
 
 /** What a session should hold, and what it must not hold. */
-export interface Reckoning {
+export interface ReconcilePlan {
   /** Names that it should hold, each with its purpose. */
   readonly expected: readonly { readonly name: string; readonly holding: Holding }[]
   /** Names that it may hold and should not. */
@@ -20,11 +20,11 @@ export class Holdings {
   /** For semaphores, by the id of the shape: the name that represents the shape. */
   readonly #shapes = new Map<string, string>()
 
-  took(name: string): void {
+  acquired(name: string): void {
     this.#held.add(name)
   }
 
-  gave(name: string): void {
+  released(name: string): void {
     this.#held.delete(name)
   }
 
@@ -32,11 +32,11 @@ export class Holdings {
     return this.#shapes.get(id) ?? null
   }
 
-  tookShape(id: string, name: string): void {
+  acquiredShape(id: string, name: string): void {
     this.#shapes.set(id, name)
   }
 
-  gaveShape(id: string): void {
+  releasedShape(id: string): void {
     this.#shapes.delete(id)
   }
 
@@ -45,7 +45,7 @@ export class Holdings {
     for (const name of names) this.#doubtful.add(name)
   }
 
-  reckon(expected: readonly Holding[], interest: RegistrationBook): Reckoning {
+  planReconcile(expected: readonly Holding[], registrations: RegistrationBook): ReconcilePlan {
     const wanted = new Map<string, Holding>()
     const missing: { name: string; holding: Holding }[] = []
     for (const holding of expected) {
@@ -57,11 +57,11 @@ export class Holdings {
         // A shape that other sessions represent is not missing. A name that is not a shape is missing.
         else if (!isShape(key.id)) missing.push({ name: key.id, holding })
       } else {
-        const slot = interest.slotOf(key.id)
+        const slot = registrations.slotOf(key.id)
         if (slot !== null && !this.#doubtful.has(slot)) wanted.set(slot, holding)
       }
     }
-    const slots = [...interest.names].map((name) => interest.slotOf(name)!)
+    const slots = [...registrations.names].map((name) => registrations.slotOf(name)!)
     const all = new Set([...this.#held, ...this.#shapes.values(), ...slots, ...this.#doubtful])
     return {
       expected: [...[...wanted].map(([name, holding]) => ({ name, holding })), ...missing],
@@ -70,15 +70,20 @@ export class Holdings {
   }
 
   /** The server now holds exactly `expected` without `missing`. */
-  settled({ expected }: Reckoning, missing: ReadonlySet<string>, interest: RegistrationBook): void {
+  reconciled(
+    { expected }: ReconcilePlan,
+    missing: ReadonlySet<string>,
+    registrations: RegistrationBook,
+  ): void {
     const present = new Set(expected.map(({ name }) => name).filter((name) => !missing.has(name)))
     this.#doubtful.clear()
-    for (const name of [...interest.names]) if (!present.has(interest.slotOf(name)!)) interest.drop(name)
+    for (const name of [...registrations.names])
+      if (!present.has(registrations.slotOf(name)!)) registrations.drop(name)
     for (const [id, name] of [...this.#shapes]) if (!present.has(name)) this.#shapes.delete(id)
     this.#held.clear()
-    const interestSlots = new Set([...interest.names].map((name) => interest.slotOf(name)!))
+    const registrationNames = new Set([...registrations.names].map((name) => registrations.slotOf(name)!))
     const shapes = new Set(this.#shapes.values())
-    for (const name of present) if (!interestSlots.has(name) && !shapes.has(name)) this.#held.add(name)
+    for (const name of present) if (!registrationNames.has(name) && !shapes.has(name)) this.#held.add(name)
   }
 }
 

@@ -6,14 +6,14 @@ import type { ServerName } from '../../server-name.js'
 import type { PermitOperation, PermitReply } from '../../permit-operation.js'
 import { HOLDER_OF, WHO } from '../session/attach-sql.js'
 import { findFencing, SWITCHED, type Fencing, type ServerFacts } from '../session/attach.js'
-import { askedOf, batchParameter, parametersOf, settle, type Asked } from './batch.js'
+import { batchOf, batchParameter, parametersOf, recordAnswer, type BatchEntry } from './batch.js'
 import { BATCH_WITH_TOKEN, BATCH_WITHOUT_TOKEN, RECONCILE, WITH_TOKEN, WITHOUT_TOKEN } from './batch-sql.js'
 import type { NotificationListeners } from '../notify/listeners.js'
 import { Fence } from '../fencing/fence.js'
 import { Holdings, isShape } from './holdings.js'
 import { RegistrationBook } from '../notify/registration-book.js'
-import { interestNames } from '../keys/lock-names.js'
-import { lineOf, MysqlLine, type Turn } from './line.js'
+import { registrationNames } from '../keys/lock-names.js'
+import { queueNameOf, MysqlServerQueue, type QueueWait } from './server-queue.js'
 import { IS_WANTED_OR_AWAITED } from './permit-sql.js'
 import { doubtfulNames, Permits } from './permits.js'
 import { wakeWaiters } from '../notify/notify.js'
@@ -50,8 +50,8 @@ export class MysqlLink implements LockLink {
   readonly #settings: LinkSettings
   readonly #listeners: NotificationListeners
   readonly #holdings = new Holdings()
-  readonly #interest: RegistrationBook
-  readonly #line: MysqlLine
+  readonly #registrations: RegistrationBook
+  readonly #queue: MysqlServerQueue
   readonly #ended: (cause: Error) => void
   readonly #unsubscribe: () => void
   #fencing: Fencing
@@ -75,11 +75,11 @@ export class MysqlLink implements LockLink {
     this.#settings = settings
     this.#listeners = listeners
     this.#ended = ended
-    this.#line = new MysqlLine(facts.isMariaDb, {
+    this.#queue = new MysqlServerQueue(facts.isMariaDb, {
       ask: (sql, values) => this.#ask(sql, values),
-      waits: (isWaiting) => listeners.waits(server, isWaiting),
+      waiting: (isWaiting) => listeners.waits(server, isWaiting),
     })
-    this.#interest = new RegistrationBook(listeners.armed, () => listeners.changed())
+    this.#registrations = new RegistrationBook(listeners.armed, () => listeners.changed())
     listeners.joined(server)
     this.#unsubscribe = server.onEnd((cause) => {
       this.#over()
@@ -97,28 +97,28 @@ export class MysqlLink implements LockLink {
   }
 
   get longestWaitMs(): number {
-    return this.#line.longestWaitMs
+    return this.#queue.longestWaitMs
   }
 
   async enqueue({ key: { id: name } }: LockOperation, waitMs: number): Promise<BatchReply> {
     try {
       const { said, token } = await this.#enqueue(name, waitMs)
-      if (said !== SAID.no) this.#holdings.took(name)
+      if (said !== SAID.no) this.#holdings.acquired(name)
       return { answers: said, token, delaysMs: null }
     } catch (error) {
-      this.#holdings.doubt([name, lineOf(name)])
+      this.#holdings.doubt([name, queueNameOf(name)])
       throw error
     }
   }
 
   async run(operations: readonly LockOperation[]): Promise<BatchReply> {
-    const asked = askedOf(operations, this.#interest)
+    const entries = batchOf(operations, this.#registrations)
     try {
-      const reply = asked.length === 1 ? await this.#runOne(asked[0]!) : await this.#runAll(asked)
-      this.#account(asked, reply.answers)
+      const reply = entries.length === 1 ? await this.#runOne(entries[0]!) : await this.#runAll(entries)
+      this.#account(entries, reply.answers)
       return reply
     } catch (error) {
-      for (const { name } of asked) this.#holdings.doubt([name, ...interestNames(name)])
+      for (const { name } of entries) this.#holdings.doubt([name, ...registrationNames(name)])
       throw error
     }
   }
@@ -129,7 +129,7 @@ export class MysqlLink implements LockLink {
       ask: (sql, values) => this.#ask(sql, values),
       enqueue: (name, waitMs) => this.#enqueue(name, waitMs),
       holdings: this.#holdings,
-      interest: this.#interest,
+      registrations: this.#registrations,
       token: typeof fencing === 'string' ? null : (drawn) => this.#saw(fencing.token(drawn)),
     })
     try {
@@ -150,7 +150,7 @@ export class MysqlLink implements LockLink {
   }
 
   async isWanted({ id }: KeyCode): Promise<boolean> {
-    const [isWanted] = await this.#ask(IS_WANTED_OR_AWAITED, [...interestNames(id), lineOf(id)])
+    const [isWanted] = await this.#ask(IS_WANTED_OR_AWAITED, [...registrationNames(id), queueNameOf(id)])
     return Number(isWanted) === 1
   }
 
@@ -190,20 +190,20 @@ export class MysqlLink implements LockLink {
   }
 
   async reconcile(expected: readonly Holding[]): Promise<readonly Holding[]> {
-    const reckoning = this.#holdings.reckon(expected, this.#interest)
+    const plan = this.#holdings.planReconcile(expected, this.#registrations)
     const missing = new Set<string>()
-    let unwanted = reckoning.unwanted
-    const asked = reckoning.expected.map(({ name }) => name)
+    let unwanted = plan.unwanted
+    const entries = plan.expected.map(({ name }) => name)
     for (let round = 0; round < MAX_RELEASES && (round === 0 || unwanted.length > 0); round++) {
-      const names = [...(round === 0 ? asked : []), ...unwanted]
+      const names = [...(round === 0 ? entries : []), ...unwanted]
       if (names.length === 0) break
-      const answers = await this.#reconcileNames(names, round === 0 ? asked.length : 0)
+      const answers = await this.#reconcileNames(names, round === 0 ? entries.length : 0)
       for (const [i, name] of names.entries()) if (answers[i] === 'm') missing.add(name)
       unwanted = names.filter((_, i) => answers[i] === '2')
     }
     if (unwanted.length > 0) throw new ConnectionError('a session holds a lock more times than is possible')
-    this.#holdings.settled(reckoning, missing, this.#interest)
-    return reckoning.expected
+    this.#holdings.reconciled(plan, missing, this.#registrations)
+    return plan.expected
       .filter(({ name, holding: { key, what } }) => {
         const isLock = what === 'exclusive' || (what === 'shared' && !isShape(key.id))
         return isLock && missing.has(name)
@@ -217,43 +217,45 @@ export class MysqlLink implements LockLink {
     await this.#server.reset()
   }
 
-  async #enqueue(name: string, waitMs: number): Promise<{ said: Turn['said']; token: string | null }> {
+  async #enqueue(name: string, waitMs: number): Promise<{ said: QueueWait['said']; token: string | null }> {
     const fencing = this.#fencing
     const isDrawing = typeof fencing !== 'string'
-    const { said, drawn } = await this.#line.enqueue(name, waitMs, isDrawing)
+    const { said, drawn } = await this.#queue.enqueue(name, waitMs, isDrawing)
     return { said, token: isDrawing && drawn !== null ? this.#saw(fencing.token(drawn)) : null }
   }
 
-  async #runOne(asked: Asked): Promise<BatchReply> {
+  async #runOne(entries: BatchEntry): Promise<BatchReply> {
     const fencing = this.#fencing
     const statements = typeof fencing === 'string' ? WITHOUT_TOKEN : WITH_TOKEN
-    const statement = statements[asked.operation]
-    const answer = String((await this.#ask(statement.sql, parametersOf(statement, asked)))[0])
+    const statement = statements[entries.operation]
+    const answer = String((await this.#ask(statement.sql, parametersOf(statement, entries)))[0])
     if (answer.length === 1)
-      return { answers: settle(answer, asked, this.#interest), token: null, delaysMs: null }
+      return { answers: recordAnswer(answer, entries, this.#registrations), token: null, delaysMs: null }
     const token = this.#saw((fencing as Fence).token(answer))
-    return { answers: settle(SAID.granted, asked, this.#interest), token, delaysMs: null }
+    return { answers: recordAnswer(SAID.granted, entries, this.#registrations), token, delaysMs: null }
   }
 
-  async #runAll(asked: readonly Asked[]): Promise<BatchReply> {
+  async #runAll(entries: readonly BatchEntry[]): Promise<BatchReply> {
     const fencing = this.#fencing
     const sql = typeof fencing === 'string' ? BATCH_WITHOUT_TOKEN : BATCH_WITH_TOKEN
-    const [said, drawn] = await this.#ask(sql, [batchParameter(asked)])
+    const [said, drawn] = await this.#ask(sql, [batchParameter(entries)])
     const all = String(said)
-    if (all.length !== asked.length)
-      throw new ConnectionError(`the server answered ${all.length} of ${asked.length} operations`)
+    if (all.length !== entries.length)
+      throw new ConnectionError(`the server answered ${all.length} of ${entries.length} operations`)
     let answers = ''
-    for (let i = 0; i < asked.length; i++) answers += settle(all[i]!, asked[i]!, this.#interest)
+    for (let i = 0; i < entries.length; i++)
+      answers += recordAnswer(all[i]!, entries[i]!, this.#registrations)
     const isDrawn = drawn !== null && typeof fencing !== 'string'
     return { answers, token: isDrawn ? this.#saw(fencing.token(String(drawn))) : null, delaysMs: null }
   }
 
-  #account(asked: readonly Asked[], answers: string): void {
-    for (let i = 0; i < asked.length; i++) {
-      const { name, kind } = asked[i]!
+  #account(entries: readonly BatchEntry[], answers: string): void {
+    for (let i = 0; i < entries.length; i++) {
+      const { name, kind } = entries[i]!
       const answer = answers[i]
-      if (answer === SAID.granted) this.#holdings.took(name)
-      else if (kind === 'release' || kind === 'relinquish' || kind === 'yield') this.#holdings.gave(name)
+      if (answer === SAID.granted) this.#holdings.acquired(name)
+      else if (kind === 'release' || kind === 'releaseEarly' || kind === 'yield')
+        this.#holdings.released(name)
     }
   }
 
@@ -278,7 +280,7 @@ export class MysqlLink implements LockLink {
   }
 
   #over(): void {
-    this.#interest.clear()
-    this.#listeners.left(this.#server)
+    this.#registrations.clear()
+    this.#listeners.detached(this.#server)
   }
 }

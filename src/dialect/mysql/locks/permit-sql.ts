@@ -1,5 +1,5 @@
-import { INTEREST_SUFFIXES, LINE_SUFFIX, SHAPE_SLOTS } from '../keys/lock-names.js'
-import { TOKEN } from './line-sql.js'
+import { REGISTRATION_SUFFIXES, QUEUE_SUFFIX, SHAPE_SLOTS } from '../keys/lock-names.js'
+import { TOKEN } from './server-queue-sql.js'
 
 const NAME = `CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin`
 
@@ -23,14 +23,14 @@ export const TAKE_SLOTS_PLAIN: string = take(`'g'`)
  * the release, because a session that gets the slot leaves the queue a moment later.
  */
 export const GIVE_SLOTS: string =
-  `SELECT GROUP_CONCAT(IF(IS_USED_LOCK(CONCAT(k, '${LINE_SUFFIX}')) IS NULL, ` +
+  `SELECT GROUP_CONCAT(IF(IS_USED_LOCK(CONCAT(k, '${QUEUE_SUFFIX}')) IS NULL, ` +
   `IF(RELEASE_LOCK(k) = 1, 'd', 'n'), IF(RELEASE_LOCK(k) = 1, 'a', 'n')) SEPARATOR ''), ` +
   `CONNECTION_ID() FROM JSON_TABLE(?, '$[*]' COLUMNS (k ${NAME} PATH '$')) AS t`
 
 /** Acquires the first free name of those given, and returns its position, or `n` if none is free. */
 export const TAKE_FIRST: Readonly<Record<number, string>> = {
   [SHAPE_SLOTS]: takeFirst(SHAPE_SLOTS),
-  [INTEREST_SUFFIXES.length]: takeFirst(INTEREST_SUFFIXES.length),
+  [REGISTRATION_SUFFIXES.length]: takeFirst(REGISTRATION_SUFFIXES.length),
 }
 
 function takeFirst(count: number): string {
@@ -39,10 +39,10 @@ function takeFirst(count: number): string {
 }
 
 /** Whether another session holds one of the registration names. */
-export const IS_WANTED: string = isUsed(INTEREST_SUFFIXES.length)
+export const IS_WANTED: string = isUsed(REGISTRATION_SUFFIXES.length)
 
 /** Whether another session holds one of these, or is in the queue. The queue is one name more. */
-export const IS_WANTED_OR_AWAITED: string = isUsed(INTEREST_SUFFIXES.length + 1)
+export const IS_WANTED_OR_AWAITED: string = isUsed(REGISTRATION_SUFFIXES.length + 1)
 
 function isUsed(names: number): string {
   const users = Array.from({ length: names }, () => `NULLIF(IS_USED_LOCK(?), CONNECTION_ID())`)

@@ -2,7 +2,7 @@ import type { PermitOperation, PermitReply, SemaphoreCode, TakenPermit } from '.
 import { SAID, type Answer } from '../../lock-operation.js'
 import type { Holdings } from './holdings.js'
 import type { RegistrationBook } from '../notify/registration-book.js'
-import { INTEREST_SLOTS, interestNames, SHAPE_SLOTS } from '../keys/lock-names.js'
+import { REGISTRATION_SLOTS, registrationNames, SHAPE_SLOTS } from '../keys/lock-names.js'
 import {
   GIVE_ONE,
   GIVE_SLOTS,
@@ -12,7 +12,7 @@ import {
   TAKE_SLOTS,
   TAKE_SLOTS_PLAIN,
 } from './permit-sql.js'
-import { lineOf } from './line.js'
+import { queueNameOf } from './server-queue.js'
 import type { OwnRow } from '../connection/server-connection.js'
 
 /**
@@ -27,7 +27,7 @@ const MOST_PERMITS = 1000
 const ALL_NUMBERS = `[${Array.from({ length: MOST_PERMITS }, (_, i) => i + 1).join(',')}]`
 
 /** What permits need from a lock session. */
-export interface PermitTools {
+export interface PermitHost {
   readonly ask: (sql: string, values: readonly string[]) => Promise<OwnRow>
   /** Waits in the queue for one slot, and acquires it. */
   readonly enqueue: (
@@ -35,34 +35,34 @@ export interface PermitTools {
     waitMs: number,
   ) => Promise<{ readonly said: Answer; readonly token: string | null }>
   readonly holdings: Holdings
-  readonly interest: RegistrationBook
+  readonly registrations: RegistrationBook
   /** Converts what the server drew to a token. Null if there are no tokens. */
   readonly token: ((drawn: string) => string) | null
 }
 
 /** The permits of semaphores. Slots are separate names, so the server counts the slots that are really held. */
 export class Permits {
-  readonly #tools: PermitTools
+  readonly #host: PermitHost
 
-  constructor(tools: PermitTools) {
-    this.#tools = tools
+  constructor(host: PermitHost) {
+    this.#host = host
   }
 
   async run(operation: PermitOperation): Promise<PermitReply> {
     const { kind, semaphore } = operation
     if (kind === 'leave') {
-      await this.#endInterest(semaphore)
+      await this.#endRegistration(semaphore)
       if (operation.exits) await this.#exit(semaphore)
       return NOTHING
     }
     if (kind === 'release') return this.#release(operation)
     if (kind === 'enqueue') return this.#enqueue(operation)
     const isWaiting = kind !== 'take'
-    const isInterested = isWaiting && (await this.#setInterest(semaphore))
+    const isInterested = isWaiting && (await this.#setRegistration(semaphore))
     const taken = await this.#take(operation)
     if (operation.enters && (taken.length > 0 || kind === 'wait')) await this.#enter(semaphore)
     const isEnough = taken.length === operation.atMost
-    if (isEnough && isWaiting) await this.#endInterest(semaphore)
+    if (isEnough && isWaiting) await this.#endRegistration(semaphore)
     const said = !isWaiting || isEnough ? 'done' : isInterested ? 'waiting' : 'crowded'
     return { ...NOTHING, taken, said, otherPermits: operation.looks ? await this.#others(semaphore) : null }
   }
@@ -71,10 +71,10 @@ export class Permits {
   async #enqueue(operation: PermitOperation): Promise<PermitReply> {
     const { semaphore, slots, waitMs, atMost } = operation
     const slot = this.#order(operation)[0]!
-    const { said, token } = await this.#tools.enqueue(semaphore.slot(slot).id, waitMs)
+    const { said, token } = await this.#host.enqueue(semaphore.slot(slot).id, waitMs)
     const taken: TakenPermit[] = []
     if (said !== SAID.no) {
-      this.#tools.holdings.took(semaphore.slot(slot).id)
+      this.#host.holdings.acquired(semaphore.slot(slot).id)
       taken.push({ slot, token })
     }
     const rest = { ...operation, slots: [...slots, ...taken.map((each) => each.slot)] }
@@ -106,7 +106,7 @@ export class Permits {
     wanted: number,
     taken: TakenPermit[],
   ): Promise<number[]> {
-    const { ask, token, holdings } = this.#tools
+    const { ask, token, holdings } = this.#host
     const rows = candidates.map((slot, i) => `[${i < wanted ? 1 : 0},"${semaphore.slot(slot).id}"]`)
     const [text] = await ask(token === null ? TAKE_SLOTS_PLAIN : TAKE_SLOTS, [`[${rows.join(',')}]`])
     const answers = String(text).split(',')
@@ -115,7 +115,7 @@ export class Permits {
       const answer = answers[i]
       if (answer === 'f') free.push(slot)
       else if (answer !== 'n' && answer !== undefined) {
-        holdings.took(semaphore.slot(slot).id)
+        holdings.acquired(semaphore.slot(slot).id)
         taken.push({ slot, token: token === null ? null : token(answer) })
       }
     }
@@ -123,54 +123,54 @@ export class Permits {
   }
 
   async #release({ semaphore, slots, exits }: PermitOperation): Promise<PermitReply> {
-    const { ask, holdings } = this.#tools
+    const { ask, holdings } = this.#host
     const names = slots.map((slot) => semaphore.slot(slot).id)
-    const [answers] = names.length === 0 ? [''] : await ask(GIVE_SLOTS, [JSON.stringify(names)])
-    for (const name of names) holdings.gave(name)
+    const [answer] = names.length === 0 ? [''] : await ask(GIVE_SLOTS, [JSON.stringify(names)])
+    for (const name of names) holdings.released(name)
     if (exits) await this.#exit(semaphore)
-    const told = String(answers)
-    const isWanted = Number((await ask(IS_WANTED, interestNames(semaphore.key.id)))[0]) === 1
-    const said = isWanted ? 'wanted' : told.includes('a') ? 'awaited' : 'done'
-    return { ...NOTHING, missing: slots.filter((_, i) => told[i] === 'n'), said }
+    const answers = String(answer)
+    const isWanted = Number((await ask(IS_WANTED, registrationNames(semaphore.key.id)))[0]) === 1
+    const said = isWanted ? 'wanted' : answers.includes('a') ? 'awaited' : 'done'
+    return { ...NOTHING, missing: slots.filter((_, i) => answers[i] === 'n'), said }
   }
 
-  async #setInterest({ key: { id } }: SemaphoreCode): Promise<boolean> {
-    const { ask, interest } = this.#tools
-    interest.asks(id, false)
-    if (interest.slotOf(id) !== null) return true
-    const [place] = await ask(TAKE_FIRST[INTEREST_SLOTS]!, interestNames(id))
+  async #setRegistration({ key: { id } }: SemaphoreCode): Promise<boolean> {
+    const { ask, registrations } = this.#host
+    registrations.asks(id, false)
+    if (registrations.slotOf(id) !== null) return true
+    const [place] = await ask(TAKE_FIRST[REGISTRATION_SLOTS]!, registrationNames(id))
     if (place === 'n') return false
-    interest.set(id, String(place))
+    registrations.set(id, String(place))
     return true
   }
 
-  async #endInterest({ key: { id } }: SemaphoreCode): Promise<void> {
-    const { ask, interest } = this.#tools
-    const slot = interest.slotOf(id)
+  async #endRegistration({ key: { id } }: SemaphoreCode): Promise<void> {
+    const { ask, registrations } = this.#host
+    const slot = registrations.slotOf(id)
     if (slot !== null) await ask(GIVE_ONE, [slot])
-    interest.drop(id)
+    registrations.drop(id)
   }
 
   /** If all names for this shape are taken, the other sessions represent it. */
   async #enter(semaphore: SemaphoreCode): Promise<void> {
-    const { ask, holdings } = this.#tools
+    const { ask, holdings } = this.#host
     if (holdings.shapeOf(semaphore.shape.id) !== null) return
     const names = shapeNames(semaphore)
     const [place] = await ask(TAKE_FIRST[SHAPE_SLOTS]!, names)
-    if (place !== 'n') holdings.tookShape(semaphore.shape.id, names[Number(place)]!)
+    if (place !== 'n') holdings.acquiredShape(semaphore.shape.id, names[Number(place)]!)
   }
 
   async #exit({ shape }: SemaphoreCode): Promise<void> {
-    const { ask, holdings } = this.#tools
+    const { ask, holdings } = this.#host
     const name = holdings.shapeOf(shape.id)
     if (name === null) return
     await ask(GIVE_ONE, [name])
-    holdings.gaveShape(shape.id)
+    holdings.releasedShape(shape.id)
   }
 
   async #others({ key: { id }, permits }: SemaphoreCode): Promise<number | null> {
     const names = Array.from({ length: SHAPE_SLOTS }, () => id)
-    const [numbers] = await this.#tools.ask(OTHER_SHAPES, [...names, ALL_NUMBERS])
+    const [numbers] = await this.#host.ask(OTHER_SHAPES, [...names, ALL_NUMBERS])
     if (numbers === null) return null
     return (
       String(numbers)
@@ -185,8 +185,8 @@ export class Permits {
 export function doubtfulNames({ kind, semaphore, slots }: PermitOperation): string[] {
   const all = Array.from({ length: semaphore.permits }, (_, slot) => slot)
   const others = all.filter((slot) => !slots.includes(slot)).map((slot) => semaphore.slot(slot).id)
-  const lines = kind === 'enqueue' ? others.map(lineOf) : []
-  return [...others, ...lines, ...interestNames(semaphore.key.id), ...shapeNames(semaphore)]
+  const lines = kind === 'enqueue' ? others.map(queueNameOf) : []
+  return [...others, ...lines, ...registrationNames(semaphore.key.id), ...shapeNames(semaphore)]
 }
 
 const NOTHING: PermitReply = { taken: [], said: 'done', missing: [], otherPermits: null }

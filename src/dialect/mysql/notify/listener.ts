@@ -2,7 +2,13 @@ import { Deferred } from '../../../base/deferred.js'
 import { PoolerDetectedError } from '../../../base/errors.js'
 import type { NotificationHandlers, ListeningConnection } from '../../dialect.js'
 import { SWITCHED } from '../session/attach.js'
-import { PUT_UP, SLEEP, SLEEP_UNTIL_FREE, SLEEP_UNTIL_FREE_OR_IN_LINE, TAKE_DOWN } from './notify-sql.js'
+import {
+  TAKE_LISTENER_NAME,
+  SLEEP,
+  SLEEP_UNTIL_FREE,
+  SLEEP_UNTIL_FREE_OR_QUEUED,
+  RELEASE_LISTENER_NAME,
+} from './notify-sql.js'
 import type { NotificationListeners } from './listeners.js'
 import { listenerName } from '../keys/lock-names.js'
 import { errorNumber, INTERRUPTED } from '../connection/server-errors.js'
@@ -25,7 +31,7 @@ export class MysqlListener implements ListeningConnection {
   readonly #checks: Deferred<void>[] = []
   /** Resolves when there is something to do. */
   #stir = new Deferred<void>()
-  #isAsleep = false
+  #isSleeping = false
   #isOver = false
   /** Whether another process may have released a lock since the last sleep. */
   #wasInterrupted = false
@@ -43,8 +49,8 @@ export class MysqlListener implements ListeningConnection {
   }
 
   /** Whether it sleeps in the server. */
-  get isAsleep(): boolean {
-    return this.#isAsleep
+  get isSleeping(): boolean {
+    return this.#isSleeping
   }
 
   /** Resolves when releasing processes can find it. */
@@ -69,7 +75,7 @@ export class MysqlListener implements ListeningConnection {
 
   /** Ends the connection too. During a sleep, a server does not notice that its client has gone. */
   async stop(): Promise<void> {
-    const isHeard = !this.#isAsleep || this.#listeners.disturb(this.#server.threadId)
+    const isHeard = !this.#isSleeping || this.#listeners.disturb(this.#server.threadId)
     this.#end(new Error('it does not listen any more'))
     if (!isHeard) return this.#server.destroy()
     await this.#isDead.promise
@@ -79,7 +85,7 @@ export class MysqlListener implements ListeningConnection {
   /** Interrupts the sleep, because there is something to do. */
   wake(): void {
     this.#stir.resolve()
-    if (this.#isAsleep) this.#listeners.disturb(this.#server.threadId)
+    if (this.#isSleeping) this.#listeners.disturb(this.#server.threadId)
   }
 
   async #live(): Promise<void> {
@@ -116,31 +122,31 @@ export class MysqlListener implements ListeningConnection {
       if (this.#shown.has(session)) continue
       const name = listenerName(session.threadId)
       this.#shown.set(session, name)
-      await this.#ask(PUT_UP, [name])
+      await this.#ask(TAKE_LISTENER_NAME, [name])
     }
     for (const [session, name] of this.#shown) {
       if (this.#listeners.sessions.has(session)) continue
       this.#shown.delete(session)
-      await this.#ask(TAKE_DOWN, [name])
+      await this.#ask(RELEASE_LISTENER_NAME, [name])
     }
   }
 
   async #sleep(): Promise<void> {
     const locks = [...this.#listeners.armed.values()].filter(({ isLock }) => isLock)
     const names = locks.length > MOST_LOOKED_AT ? [] : locks.map(({ name }) => name)
-    const look = this.#wasInterrupted ? SLEEP_UNTIL_FREE_OR_IN_LINE : SLEEP_UNTIL_FREE
+    const look = this.#wasInterrupted ? SLEEP_UNTIL_FREE_OR_QUEUED : SLEEP_UNTIL_FREE
     this.#wasInterrupted = false
-    this.#isAsleep = true
+    this.#isSleeping = true
     try {
       const row =
         names.length === 0 ? await this.#ask(SLEEP, []) : await this.#ask(look, [JSON.stringify(names)])
       if (names.length > 0 && row[0] !== null)
-        for (const place of String(row[0]).split(',')) this.#tell(names[Number(place) - 1]!)
+        for (const place of String(row[0]).split(',')) this.#wakeWaiter(names[Number(place) - 1]!)
     } catch (error) {
       if (errorNumber(error) !== INTERRUPTED) throw error
       this.#interrupted(names.length === locks.length)
     } finally {
-      this.#isAsleep = false
+      this.#isSleeping = false
     }
   }
 
@@ -148,17 +154,17 @@ export class MysqlListener implements ListeningConnection {
    * The next statement checks which locks are free. No statement checks semaphores for free slots, so their waiters are
    * woken.
    */
-  #interrupted(areLooked: boolean): void {
+  #interrupted(wereChecked: boolean): void {
     this.#wasInterrupted = true
     for (const { name, isLock } of [...this.#listeners.armed.values()])
-      if (!isLock || !areLooked) this.#tell(name)
+      if (!isLock || !wereChecked) this.#wakeWaiter(name)
   }
 
   /**
    * Wakes a waiter once per attempt. If a waiter that does not come were woken again and again, the listener would
    * never sleep.
    */
-  #tell(name: string): void {
+  #wakeWaiter(name: string): void {
     this.#listeners.armed.delete(name)
     this.#handlers.onWakeUp(name, UNKNOWN)
   }

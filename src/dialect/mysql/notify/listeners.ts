@@ -5,7 +5,7 @@ import type { ServerConnection } from '../connection/server-connection.js'
 /** The connection on which a pool listens. */
 interface Wakeable {
   readonly id: number
-  readonly isAsleep: boolean
+  readonly isSleeping: boolean
   wake(): void
 }
 
@@ -25,12 +25,12 @@ export class NotificationListeners {
   }
 
   /** The session no longer carries locks of this pool. */
-  left(session: ServerConnection): void {
+  detached(session: ServerConnection): void {
     if (!this.sessions.has(session)) return
     // After the last session there is no connection left that could interrupt a listener, and the listener will be
     // closed.
     if (this.sessions.size === 1 && !session.hasEnded)
-      for (const listener of this.#listeners) if (listener.isAsleep) this.disturb(listener.id)
+      for (const listener of this.#listeners) if (listener.isSleeping) this.disturb(listener.id)
     this.sessions.delete(session)
     this.changed()
   }

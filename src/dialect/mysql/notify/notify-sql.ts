@@ -1,4 +1,4 @@
-import { LISTENER_PREFIX, INTEREST_SUFFIXES, LINE_SUFFIX } from '../keys/lock-names.js'
+import { LISTENER_PREFIX, REGISTRATION_SUFFIXES, QUEUE_SUFFIX } from '../keys/lock-names.js'
 
 const NAME = `CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin`
 
@@ -12,8 +12,8 @@ const SLEEP_S = 2
  * For each key, separated by commas: the connections that listen for waiting sessions, or 0 for a waiting session
  * without one.
  */
-export const WHO_WAITS: string =
-  `SELECT GROUP_CONCAT(CONCAT_WS('+', ${INTEREST_SUFFIXES.map(
+export const WAITING_LISTENERS: string =
+  `SELECT GROUP_CONCAT(CONCAT_WS('+', ${REGISTRATION_SUFFIXES.map(
     (suffix) =>
       `IF(COALESCE(IS_USED_LOCK(CONCAT(k, '${suffix}')), CONNECTION_ID()) = CONNECTION_ID(), NULL, ` +
       `COALESCE(IS_USED_LOCK(CONCAT('${LISTENER_PREFIX}', IS_USED_LOCK(CONCAT(k, '${suffix}')))), 0))`,
@@ -26,8 +26,8 @@ export function interrupt(id: number): string {
 }
 
 /** Takes and releases the name by which releasing processes find the listening connection. */
-export const PUT_UP = `SELECT GET_LOCK(?, 0), CONNECTION_ID()`
-export const TAKE_DOWN = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
+export const TAKE_LISTENER_NAME = `SELECT GET_LOCK(?, 0), CONNECTION_ID()`
+export const RELEASE_LISTENER_NAME = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
 
 const IS_FREE = `IS_FREE_LOCK(k) = 1`
 
@@ -41,8 +41,8 @@ export const SLEEP_UNTIL_FREE: string = sleepUntil(IS_FREE)
  * Used after an interruption: also returns locks for which other sessions queue. Such a lock is never free, and a
  * waiter that only listens must learn about the queue.
  */
-export const SLEEP_UNTIL_FREE_OR_IN_LINE: string = sleepUntil(
-  `${IS_FREE} OR IS_USED_LOCK(CONCAT(k, '${LINE_SUFFIX}')) IS NOT NULL`,
+export const SLEEP_UNTIL_FREE_OR_QUEUED: string = sleepUntil(
+  `${IS_FREE} OR IS_USED_LOCK(CONCAT(k, '${QUEUE_SUFFIX}')) IS NOT NULL`,
 )
 
 function sleepUntil(condition: string): string {

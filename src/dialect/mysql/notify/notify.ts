@@ -1,5 +1,5 @@
 import type { KeyCode } from '../../lock-key.js'
-import { interrupt, WHO_WAITS } from './notify-sql.js'
+import { interrupt, WAITING_LISTENERS } from './notify-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /**
@@ -10,7 +10,7 @@ export async function wakeWaiters(
   server: ServerConnection,
   keys: readonly KeyCode[],
 ): Promise<ReadonlySet<string>> {
-  const [answer] = await server.ask(WHO_WAITS, [JSON.stringify(keys.map(({ id }) => id))])
+  const [answer] = await server.ask(WAITING_LISTENERS, [JSON.stringify(keys.map(({ id }) => id))])
   const wanted = new Set<string>()
   const listenerIds = new Set<number>()
   const each = String(answer).split(',')

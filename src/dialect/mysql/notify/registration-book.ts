@@ -1,4 +1,4 @@
-import { INTEREST_SUFFIXES } from '../keys/lock-names.js'
+import { REGISTRATION_SUFFIXES } from '../keys/lock-names.js'
 
 /** What a process waits for: one key, or the free slots of a semaphore. */
 export interface Wanted {
@@ -53,13 +53,13 @@ export class RegistrationBook {
   }
 
   /** No process waits for it, or this session does not hold it. */
-  calm(name: string): void {
+  notContended(name: string): void {
     if (this.#contended.size > 0) this.#contended.delete(name)
   }
 
   set(name: string, place: string): void {
     if (this.#contended.size < MOST_CONTENDED) this.#contended.add(name)
-    this.#slots.set(name, `${name}${INTEREST_SUFFIXES[Number(place)]!}`)
+    this.#slots.set(name, `${name}${REGISTRATION_SUFFIXES[Number(place)]!}`)
   }
 
   /** The session has got the key, or no longer wants it. */

@@ -59,11 +59,11 @@ export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
   }
 
   ref(connection: MysqlConnection): void {
-    serverOf(connection).keepProcess(true)
+    serverOf(connection).setKeepsProcess(true)
   }
 
   unref(connection: MysqlConnection): void {
-    serverOf(connection).keepProcess(false)
+    serverOf(connection).setKeepsProcess(false)
   }
 
   onEnd(connection: MysqlConnection, ended: (cause: Error) => void): void {

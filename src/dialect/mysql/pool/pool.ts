@@ -23,7 +23,7 @@ export class MysqlPool extends ConnectionPool<MysqlConnection> {
     if (this.#ending !== null) return Promise.reject(new PoolClosedError())
     this.#callers++
     return (super.connect(options) as Promise<LeasedConnection>).catch((error: unknown) => {
-      this.#left()
+      this.#callerGone()
       throw error
     })
   }
@@ -62,11 +62,11 @@ export class MysqlPool extends ConnectionPool<MysqlConnection> {
   }
 
   /** @internal */
-  protected override loanEnded(isAsked: boolean): void {
-    if (!isAsked) this.#left()
+  protected override checkoutEnded(isAsked: boolean): void {
+    if (!isAsked) this.#callerGone()
   }
 
-  #left(): void {
+  #callerGone(): void {
     this.#callers--
     this.#endIfDone()
   }

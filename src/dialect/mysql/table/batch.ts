@@ -1,19 +1,22 @@
 import { TOKEN_STEP } from '../../lock-operation.js'
-import { CODE, FLAG, inOrder, type Asked, type Told } from '../../rows/operations.js'
+import { CODE, FLAG, inOrder, type RowRequest, type RowResult } from '../../rows/operations.js'
 import { OutcomeUnknown } from '../../rows/statement-runner.js'
 import type { OwnRow } from '../connection/server-connection.js'
 
-/** The text of a batch, and the index in `asked` of each of its rows. */
+/** The text of a batch, and the index in `requests` of each of its rows. */
 export interface EncodedBatch {
   readonly operations: string
   readonly order: readonly number[]
 }
 
 /** JSON lists contain only numbers, so they are the same text under every character set of a session. */
-export function encodeBatch(asked: readonly Asked[], which: number[] = asked.map((_, i) => i)): EncodedBatch {
-  const order = inOrder(which, asked)
+export function encodeBatch(
+  requests: readonly RowRequest[],
+  which: number[] = requests.map((_, i) => i),
+): EncodedBatch {
+  const order = inOrder(which, requests)
   const rows = order.map((i) => {
-    const { operation, code, token } = asked[i]!
+    const { operation, code, token } = requests[i]!
     return `[${operation.key.bits},${code},${token}]`
   })
   return { operations: rows.length === 0 ? '' : `[${rows.join(',')}]`, order }
@@ -22,15 +25,15 @@ export function encodeBatch(asked: readonly Asked[], which: number[] = asked.map
 /** Decodes ` number:flags:token` for each operation that was done. */
 export function decodeBatch(
   done: string,
-  asked: readonly Asked[],
+  requests: readonly RowRequest[],
   order: readonly number[],
-): (Told | null)[] {
-  const told = Array.from<Told | null>({ length: asked.length }).fill(null)
+): (RowResult | null)[] {
+  const results = Array.from<RowResult | null>({ length: requests.length }).fill(null)
   for (const each of done === '' ? [] : done.slice(1).split(' ')) {
     const [number, flags, token] = each.split(':') as [string, string, string]
-    told[order[Number(number) - 1]!] = { flags: Number(flags), token }
+    results[order[Number(number) - 1]!] = { flags: Number(flags), token }
   }
-  return told
+  return results
 }
 
 export interface EncodedBrief extends EncodedBatch {
@@ -39,17 +42,17 @@ export interface EncodedBrief extends EncodedBatch {
 }
 
 /** Splits first attempts and releases in exclusive mode into those on new rows, and the others. */
-export function encodeBrief(asked: readonly Asked[]): EncodedBrief {
+export function encodeBrief(requests: readonly RowRequest[]): EncodedBrief {
   const made: number[] = []
   const others: number[] = []
-  for (const [i, { code }] of asked.entries()) (code === CODE.newExclusive ? made : others).push(i)
-  inOrder(made, asked)
-  const keys = made.map((i) => asked[i]!.operation.key.bits)
-  return { ...encodeBatch(asked, others), newKeys: keys.length === 0 ? '' : `[${keys.join(',')}]`, made }
+  for (const [i, { code }] of requests.entries()) (code === CODE.newExclusive ? made : others).push(i)
+  inOrder(made, requests)
+  const keys = made.map((i) => requests[i]!.operation.key.bits)
+  return { ...encodeBatch(requests, others), newKeys: keys.length === 0 ? '' : `[${keys.join(',')}]`, made }
 }
 
-const RELEASED: Told = { flags: FLAG.isFree, token: '' }
-const RELEASED_AND_AWAITED: Told = { flags: FLAG.isFree | FLAG.isAwaited, token: '' }
+const RELEASED: RowResult = { flags: FLAG.isFree, token: '' }
+const RELEASED_AND_AWAITED: RowResult = { flags: FLAG.isFree | FLAG.isAwaited, token: '' }
 
 /**
  * The result of each operation. `first` lists attempts of a member that is the first waiter.
@@ -58,43 +61,43 @@ const RELEASED_AND_AWAITED: Told = { flags: FLAG.isFree | FLAG.isAwaited, token:
  */
 export function decodeBrief(
   [floor, madeCount, madeKeys, done]: OwnRow,
-  asked: readonly Asked[],
+  requests: readonly RowRequest[],
   { order, made }: EncodedBrief,
-): { readonly told: (Told | null)[]; readonly first: readonly number[] } {
-  const told = Array.from<Told | null>({ length: asked.length }).fill(null)
+): { readonly results: (RowResult | null)[]; readonly first: readonly number[] } {
+  const results = Array.from<RowResult | null>({ length: requests.length }).fill(null)
   const first: number[] = []
-  tellOfMade(String(floor), Number(madeCount), madeKeys ?? null, asked, made, told)
+  addCreated(String(floor), Number(madeCount), madeKeys ?? null, requests, made, results)
   const words = done === null || done === undefined ? [] : String(done).split(' ')
   if (words.length !== order.length) throw new OutcomeUnknown(new Error('the answer to a batch was cut'))
   for (const [at, word] of words.entries()) {
     const i = order[at]!
     if (word === FIRST_WAITER) first.push(i)
-    else told[i] = decodeWord(word)
+    else results[i] = decodeWord(word)
   }
-  return { told, first }
+  return { results, first }
 }
 
 /** The answer to an attempt of a member that is the first waiter: it must be repeated as such. */
 export const FIRST_WAITER = 'q'
 
 /** The result of one operation. */
-export function decodeWord(word: string): Told | null {
+export function decodeWord(word: string): RowResult | null {
   if (word === 'd') return RELEASED
   if (word === 'w') return RELEASED_AND_AWAITED
   return word === 'n' ? null : { flags: FLAG.owns, token: word }
 }
 
 /** The token of a new row is one step above the floor. */
-function tellOfMade(
+function addCreated(
   floor: string,
   count: number,
   keys: string | number | null,
-  asked: readonly Asked[],
+  requests: readonly RowRequest[],
   made: readonly number[],
-  told: (Told | null)[],
+  results: (RowResult | null)[],
 ): void {
   if (count === 0) return
-  const begun: Told = { flags: FLAG.owns, token: String(BigInt(floor) + BigInt(TOKEN_STEP)) }
+  const begun: RowResult = { flags: FLAG.owns, token: String(BigInt(floor) + BigInt(TOKEN_STEP)) }
   const those = count === made.length ? null : new Set(String(keys ?? '').split(' '))
-  for (const i of made) if (those === null || those.has(asked[i]!.operation.key.bits)) told[i] = begun
+  for (const i of made) if (those === null || those.has(requests[i]!.operation.key.bits)) results[i] = begun
 }

@@ -1,14 +1,14 @@
 import { ConnectionError, InvalidOptionError } from '../../../base/errors.js'
 import type { Borrow, LinkSettings } from '../../dialect.js'
-import { enter, whileWanted, type Joined, type Joining } from '../../rows/joining.js'
+import { enter, untilAborted, type Joined, type Joining } from '../../rows/joining.js'
 import type { RowFacts } from '../../rows/link.js'
 import { Member } from '../../rows/member.js'
-import { settle } from '../../rows/settle.js'
+import { timelineToJoin } from '../../rows/timeline-to-join.js'
 import type { MysqlConnection } from '../connection/connection.js'
 import { claimBackend } from '../records/backend-claim.js'
 import { checkDatabase, readServer, type ReadServer } from '../session/read-server.js'
 import { CALL_JOIN, PLACE } from './member-sql.js'
-import { placeStore } from './place-store.js'
+import { timelineStore } from './timeline-store.js'
 import { MysqlRows } from './row-store.js'
 import { findOrMakeRows } from './schema.js'
 import { StatementRunner } from './statement-runner.js'
@@ -26,7 +26,7 @@ export function join(
   database: string | null,
 ): Promise<Joined> {
   const runner = new StatementRunner(borrow, joining.settings.leaseMs)
-  return whileWanted(runner, joining.signal, () => joinOver(runner, joining, database))
+  return untilAborted(runner, joining.signal, () => joinOver(runner, joining, database))
 }
 
 async function joinOver(
@@ -42,7 +42,7 @@ async function joinOver(
     return { server, host: connection.place }
   })
   const place = placeOf(found.server)
-  const where = await settle(placeStore(runner, place), settings.leaseMs, signal)
+  const where = await timelineToJoin(timelineStore(runner, place), settings.leaseMs, signal)
   const member = new Member(id, settings.leaseMs, new MysqlRows(runner, place), ended)
   const values = [id, settings.leaseMs, namespace, name, where]
   const floor = await enter(member, () => insert(runner, values))

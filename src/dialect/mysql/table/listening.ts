@@ -1,12 +1,12 @@
 import type { Random } from '../../../base/random.js'
 import type { ListeningConnection, NotificationHandlers } from '../../dialect.js'
 import type { PlaceRow } from '../../rows/place.js'
-import { RowWatch, type Looker } from '../../rows/row-watch.js'
+import { RowWatch, type RowPoller } from '../../rows/row-watch.js'
 import type { Waits } from '../../rows/waits.js'
 import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
 import { PLACES } from './member-sql.js'
 
-export interface ListeningPorts {
+export interface ListeningHost {
   readonly waits: Waits
   readonly handlers: NotificationHandlers
   readonly random: Random
@@ -17,14 +17,14 @@ export interface ListeningPorts {
  */
 export async function listenForRows(
   connection: ServerConnection,
-  ports: ListeningPorts,
+  host: ListeningHost,
 ): Promise<ListeningConnection> {
-  const watch = new RowWatch({ ...ports, looker: lookerOn(connection), source: null })
+  const watch = new RowWatch({ ...host, poller: pollerOn(connection), source: null })
   watch.start()
   return watch
 }
 
-function lookerOn(connection: ServerConnection): Looker {
+function pollerOn(connection: ServerConnection): RowPoller {
   return {
     places: async (keys, dead) => {
       const gone = new Set(dead)

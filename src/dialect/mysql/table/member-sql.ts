@@ -167,7 +167,7 @@ export const CALL_JOIN = 'CALL lockpool_join_1(?, ?, ?, ?, ?)'
 export const CALL_BEAT = 'CALL lockpool_beat_1(?)'
 export const CALL_SWEEP = 'CALL lockpool_sweep_1(?)'
 export const CALL_TIDY = 'CALL lockpool_tidy_1(?, ?)'
-export const CALL_SETTLE = 'CALL lockpool_settle_1(?)'
+export const CALL_CHANGE_TIMELINE = 'CALL lockpool_settle_1(?)'
 
 export const currentPlace = (place: string): string => `SELECT ${place}`
 

@@ -1,4 +1,4 @@
-import { CODE, FLAG, isBrief, type Asked, type Told } from '../../rows/operations.js'
+import { CODE, FLAG, isBrief, type RowRequest, type RowResult } from '../../rows/operations.js'
 import { shapesOf, type RowSemaphore } from '../../rows/row-key.js'
 import type { Asking, MemberState, Reply, RowStore, TakenSlots } from '../../rows/row-store.js'
 import type { OwnRow } from '../connection/server-connection.js'
@@ -76,36 +76,36 @@ export class MysqlRows implements RowStore {
     await this.#runner.call(CALL_TIDY, [KEPT_ROWS, REMOVED_ROWS])
   }
 
-  batch(asked: readonly Asked[], asking: Asking): Promise<Reply> {
-    if (!isBrief(asked)) return this.#any(asked, asking)
-    return asked.length === 1 ? this.#single(asked, asking) : this.#brief(asked, asking)
+  batch(requests: readonly RowRequest[], asking: Asking): Promise<Reply> {
+    if (!isBrief(requests)) return this.#any(requests, asking)
+    return requests.length === 1 ? this.#single(requests, asking) : this.#brief(requests, asking)
   }
 
-  async #single(asked: readonly Asked[], asking: Asking): Promise<Reply> {
-    const { operation, code, token } = asked[0]!
+  async #single(requests: readonly RowRequest[], asking: Asking): Promise<Reply> {
+    const { operation, code, token } = requests[0]!
     const values = [...valuesOf(asking), operation.key.bits, code, String(token)]
     const [row] = await this.#runner.call(CALL_SINGLE, values)
     const [floor, word] = [textOf(row![0]), String(row![1])]
-    if (floor === null) return { floor, told: [] }
-    return word === FIRST_WAITER ? this.#any(asked, asking) : { floor, told: [decodeWord(word)] }
+    if (floor === null) return { floor, results: [] }
+    return word === FIRST_WAITER ? this.#any(requests, asking) : { floor, results: [decodeWord(word)] }
   }
 
-  async #any(asked: readonly Asked[], asking: Asking): Promise<Reply> {
-    const { operations, order } = encodeBatch(asked)
+  async #any(requests: readonly RowRequest[], asking: Asking): Promise<Reply> {
+    const { operations, order } = encodeBatch(requests)
     const [row] = await this.#runner.call(CALL_BATCH, [...valuesOf(asking), operations])
     const [floor, done] = row!
-    return { floor: textOf(floor), told: decodeBatch(String(done), asked, order) }
+    return { floor: textOf(floor), results: decodeBatch(String(done), requests, order) }
   }
 
-  async #brief(asked: readonly Asked[], asking: Asking): Promise<Reply> {
-    const brief = encodeBrief(asked)
+  async #brief(requests: readonly RowRequest[], asking: Asking): Promise<Reply> {
+    const brief = encodeBrief(requests)
     const values = [...valuesOf(asking), brief.newKeys, brief.operations]
     const [row] = await this.#runner.call(CALL_BRIEF, values)
     const floor = textOf(row![0])
-    if (floor === null) return { floor, told: [] }
-    const { told, first } = decodeBrief(row!, asked, brief)
-    if (first.length > 0) await this.#asFirst(asked, first, told, asking)
-    return { floor, told }
+    if (floor === null) return { floor, results: [] }
+    const { results, first } = decodeBrief(row!, requests, brief)
+    if (first.length > 0) await this.#asFirst(requests, first, results, asking)
+    return { floor, results }
   }
 
   /**
@@ -113,16 +113,16 @@ export class MysqlRows implements RowStore {
    * member, these attempts were not granted.
    */
   async #asFirst(
-    asked: readonly Asked[],
+    requests: readonly RowRequest[],
     first: readonly number[],
-    told: (Told | null)[],
+    results: (RowResult | null)[],
     asking: Asking,
   ): Promise<void> {
     const again = await this.#any(
-      first.map((i) => asked[i]!),
+      first.map((i) => requests[i]!),
       asking,
     )
-    if (again.floor !== null) for (const [at, i] of first.entries()) told[i] = again.told[at]!
+    if (again.floor !== null) for (const [at, i] of first.entries()) results[i] = again.results[at]!
   }
 
   async makeSlots(keys: readonly string[], asking: Asking): Promise<string | null> {

@@ -64,8 +64,8 @@ export function reportsOf(
   names: Iterable<NamedLock>,
 ): ReadonlyMap<number, SessionReport> {
   const book = new RowNames(database, names)
-  const shown = <T>(told: ReadonlyMap<string, T>): ReadonlyMap<string, T> =>
-    new Map([...told].map(([id, each]) => [book.shown(id), each]))
+  const shown = <T>(entries: ReadonlyMap<string, T>): ReadonlyMap<string, T> =>
+    new Map([...entries].map(([id, each]) => [book.shown(id), each]))
   return new Map(
     reports.map((report) => [
       report.serverId,

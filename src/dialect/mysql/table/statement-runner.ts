@@ -2,7 +2,7 @@ import type { Borrow } from '../../dialect.js'
 import { StatementRunner as Runner, type ErrorReader } from '../../rows/statement-runner.js'
 import type { MysqlConnection } from '../connection/connection.js'
 import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
-import { DEADLOCK, errorNumber, isHopeless, LOCK_WAIT_TIMEOUT } from '../connection/server-errors.js'
+import { DEADLOCK, errorNumber, isPermanent, LOCK_WAIT_TIMEOUT } from '../connection/server-errors.js'
 import { ROLLBACK } from '../connection/transaction-sql.js'
 import { LeasedConnection } from '../pool/leased-connection.js'
 
@@ -23,7 +23,7 @@ const ERRORS: ErrorReader = {
     const number = errorNumber(error)
     if (number === undefined) return 'lost'
     if (UNDONE.has(number)) return 'undone'
-    return isHopeless(error) || number === TOO_LONG ? 'refused' : 'lost'
+    return isPermanent(error) || number === TOO_LONG ? 'refused' : 'lost'
   },
   isBroken: (error) => ERRORS.outcomeOf(error) === 'lost',
 }
@@ -34,8 +34,8 @@ type Values = readonly (string | number | null)[]
 export class StatementRunner {
   readonly #runner: Runner<MysqlConnection>
 
-  constructor(borrow: Borrow<MysqlConnection>, patienceMs: number) {
-    this.#runner = new Runner(borrow, patienceMs, ERRORS)
+  constructor(borrow: Borrow<MysqlConnection>, limitMs: number) {
+    this.#runner = new Runner(borrow, limitMs, ERRORS)
   }
 
   get isOver(): boolean {
@@ -47,39 +47,39 @@ export class StatementRunner {
   }
 
   on<T>(use: (connection: ServerConnection) => Promise<T>): Promise<T> {
-    return this.#runner.on((lent) => use(LeasedConnection.serverOf(lent)))
+    return this.#runner.on((borrowed) => use(LeasedConnection.serverOf(borrowed)))
   }
 
   /** Calls a procedure and returns its rows. */
   call(sql: string, values: Values): Promise<readonly OwnRow[]> {
-    return this.#runner.once((lent) => tidily(lent, (connection) => connection.call(sql, values)))
+    return this.#runner.once((borrowed) => tidily(borrowed, (connection) => connection.call(sql, values)))
   }
 
   /** Does the same for procedures that may run twice. */
   callAtLast(sql: string, values: Values): Promise<readonly OwnRow[]> {
-    return this.#runner.atLast((lent) => tidily(lent, (connection) => connection.call(sql, values)))
+    return this.#runner.atLast((borrowed) => tidily(borrowed, (connection) => connection.call(sql, values)))
   }
 
   /** Runs a statement and returns the number of changed rows. */
   change(sql: string, values: Values): Promise<number> {
-    return this.#runner.once((lent) => tidily(lent, (connection) => connection.change(sql, values)))
+    return this.#runner.once((borrowed) => tidily(borrowed, (connection) => connection.change(sql, values)))
   }
 
   changeAtLast(sql: string, values: Values): Promise<number> {
-    return this.#runner.atLast((lent) => tidily(lent, (connection) => connection.change(sql, values)))
+    return this.#runner.atLast((borrowed) => tidily(borrowed, (connection) => connection.change(sql, values)))
   }
 
   rows(sql: string, values: Values): Promise<readonly OwnRow[]> {
-    return this.#runner.atLast((lent) => LeasedConnection.serverOf(lent).say(sql, values))
+    return this.#runner.atLast((borrowed) => LeasedConnection.serverOf(borrowed).say(sql, values))
   }
 }
 
 /** A lock timeout undoes a statement but leaves its transaction open, so this rolls back. */
 async function tidily<T>(
-  lent: MysqlConnection,
+  borrowed: MysqlConnection,
   send: (connection: ServerConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = LeasedConnection.serverOf(lent)
+  const connection = LeasedConnection.serverOf(borrowed)
   try {
     return await send(connection)
   } catch (error) {

@@ -3,7 +3,7 @@ import { onAbort } from '../../../base/on-abort.js'
 import type { Random } from '../../../base/random.js'
 import {
   checkTransaction,
-  isSoOfCause,
+  matchesWithCauses,
   transactionTable,
   withRetries,
   type TransactionTable,
@@ -12,7 +12,7 @@ import { LeasedConnection } from '../pool/leased-connection.js'
 import type { LockTransaction } from './lock-transaction.js'
 import { DEADLOCK, errorNumber } from '../connection/server-errors.js'
 import type { MysqlPool } from '../pool/pool.js'
-import { MysqlTransaction, type HeldLock, type TransactionTools } from './transaction.js'
+import { MysqlTransaction, type HeldLock, type TransactionContext } from './transaction.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { BEGIN, COMMIT, ISOLATION, ROLLBACK } from '../connection/transaction-sql.js'
 
@@ -40,14 +40,14 @@ export interface TransactionOptions {
 const OPTIONS: TransactionTable<IsolationLevel> = transactionTable(ISOLATION, 'repeatable read')
 
 /** What a transaction needs from the pool. */
-export interface TransactionPorts extends TransactionTools {
+export interface TransactionHost extends TransactionContext {
   readonly pool: MysqlPool
   readonly random: Random
 }
 
 /** @see LockPool.transaction */
 export async function runTransaction<T>(
-  ports: TransactionPorts,
+  host: TransactionHost,
   body: (tx: LockTransaction) => Promise<T>,
   options: TransactionOptions = {},
 ): Promise<T> {
@@ -56,21 +56,21 @@ export async function runTransaction<T>(
   let isEnded = false
   const ended = (): void => void (isEnded = true)
   const mayRunAgain = (error: unknown): boolean => !isEnded && isCollision(error)
-  const once = (): Promise<T> => runOnce(ports, body, isolation, signal, ended)
-  return withRetries(ports, { retries, signal }, mayRunAgain, once)
+  const once = (): Promise<T> => runOnce(host, body, isolation, signal, ended)
+  return withRetries(host, { retries, signal }, mayRunAgain, once)
 }
 
 async function runOnce<T>(
-  ports: TransactionPorts,
+  host: TransactionHost,
   body: (tx: LockTransaction) => Promise<T>,
   isolation: IsolationLevel,
   signal: AbortSignal | undefined,
   endedByBody: () => void,
 ): Promise<T> {
-  const connection = await ports.pool.connect(signal === undefined ? {} : { signal })
+  const connection = await host.pool.connect(signal === undefined ? {} : { signal })
   const unsubscribe = signal && onAbort(signal, () => connection.release(true))
   const server = LeasedConnection.serverOf(connection)
-  const tx = new MysqlTransaction(connection, server, ports)
+  const tx = new MysqlTransaction(connection, server, host)
   try {
     server.isUsed = true
     await server.say(ISOLATION[isolation])
@@ -122,5 +122,8 @@ async function releaseAll(locks: readonly HeldLock[]): Promise<void> {
  * among its causes.
  */
 function isCollision(error: unknown): boolean {
-  return isSoOfCause(error, (cause) => errorNumber(cause) === DEADLOCK || cause instanceof LockDeadlockError)
+  return matchesWithCauses(
+    error,
+    (cause) => errorNumber(cause) === DEADLOCK || cause instanceof LockDeadlockError,
+  )
 }

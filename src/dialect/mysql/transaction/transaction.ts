@@ -28,7 +28,7 @@ export interface HeldLock {
 }
 
 /** What a transaction needs from its pool. */
-export interface TransactionTools {
+export interface TransactionContext {
   readonly clock: Clock
   readonly defaultTimeoutMs: number
   /** The name of this process in messages for people. */
@@ -46,7 +46,7 @@ const FOR_EVER_S = 31_536_000
 export class MysqlTransaction implements LockTransaction {
   readonly #connection: MysqlConnection
   readonly #server: ServerConnection
-  readonly #tools: TransactionTools
+  readonly #tools: TransactionContext
   readonly #locks: HeldLock[] = []
   /** Keeps the statements of one call together. */
   #last: Promise<unknown> = Promise.resolve()
@@ -54,7 +54,7 @@ export class MysqlTransaction implements LockTransaction {
   #rolledBack: unknown = null
   #isEndedByBody = false
 
-  constructor(connection: MysqlConnection, server: ServerConnection, tools: TransactionTools) {
+  constructor(connection: MysqlConnection, server: ServerConnection, tools: TransactionContext) {
     this.#connection = connection
     this.#server = server
     this.#tools = tools

@@ -7,7 +7,7 @@ import { sqlState } from './server-errors.js'
  */
 export type ClientCheck = 'none' | 'there' | 'ours'
 
-interface Asked {
+interface CheckedServer {
   readonly processID: number
   query(statement: string, values: [number]): Promise<{ readonly rows: readonly Record<string, unknown>[] }>
 }
@@ -16,7 +16,7 @@ interface Asked {
  * Enables the check, so that no statement runs on for long after this process has died. Servers that don't support the
  * check are used without it.
  */
-export async function setClientCheck(server: Asked): Promise<ClientCheck> {
+export async function setClientCheck(server: CheckedServer): Promise<ClientCheck> {
   try {
     const [row] = (await server.query(SET_CLIENT_CHECK, [server.processID])).rows
     if (row === undefined) return 'none'

@@ -34,9 +34,9 @@ export function internalsOf(client: pg.Client): ClientInternals {
 /**
  * Connects. The driver throws at some answers of a server during login, for example at a demand for Kerberos. It throws
  * inside the socket's event handler, which would end the process. Here such an error fails only the attempt to connect.
- * `heard` is called for every piece of data until the login is complete.
+ * `onFirstRow` is called for every piece of data until the login is complete.
  */
-export async function connectClient(client: pg.Client, heard: () => void): Promise<void> {
+export async function connectClient(client: pg.Client, onFirstRow: () => void): Promise<void> {
   const { connection } = internalsOf(client)
   const attach = connection.attachListeners.bind(connection)
   let isConnecting = true
@@ -47,7 +47,7 @@ export async function connectClient(client: pg.Client, heard: () => void): Promi
     stream.on('data', (bytes: Buffer) => {
       // After the login, an error may come from a callback of the program. It must stay visible.
       if (!isConnecting) return read(bytes)
-      heard()
+      onFirstRow()
       try {
         read(bytes)
       } catch (error) {
@@ -102,7 +102,7 @@ export function cancelTargetOf(client: pg.Client, { stream }: pg.ClientConfig): 
 }
 
 /** Sets whether the open socket keeps the process alive. */
-export function keepProcess(client: pg.Client, isKept: boolean): void {
+export function setKeepsProcess(client: pg.Client, isKept: boolean): void {
   const socket = client as unknown as { ref(): void; unref(): void }
   if (isKept) socket.ref()
   else socket.unref()

@@ -22,7 +22,10 @@ interface QueryInternals {
   readonly _result: { _types: typeof OWN_TYPES }
 }
 
-type Told<Row extends pg.QueryResultRow> = (error: Error | undefined, result: pg.ResultBuilder<Row>) => void
+type OnAnswer<Row extends pg.QueryResultRow> = (
+  error: Error | undefined,
+  result: pg.ResultBuilder<Row>,
+) => void
 
 const OWN_TYPES = { getTypeParser: parserOf } as const
 
@@ -32,10 +35,10 @@ const OWN_TYPES = { getTypeParser: parserOf } as const
  * program's statements. A statement of ours always asks for text, and our own parsers read the answer.
  */
 export class OwnQuery<Row extends pg.QueryResultRow> extends pg.Query<Row> {
-  constructor(text: string, values: OwnValue[] | undefined, told: Told<Row>, name?: string) {
+  constructor(text: string, values: OwnValue[] | undefined, answered: OnAnswer<Row>, name?: string) {
     // Three arguments instead of one object: `pg` copies the property descriptors of an object, which costs nearly a
     // tenth of a round trip (measured).
-    super(text, values, told)
+    super(text, values, answered)
     const internals = this as unknown as QueryInternals
     internals._result._types = OWN_TYPES
     if (name !== undefined) internals.name = name

@@ -90,20 +90,20 @@ export class ServerConnection implements PostgresConnection {
   }
 
   /**
-   * Opens a connection. An abort of the signal ends the attempt at any stage. `heard` is called for every piece of data
+   * Opens a connection. An abort of the signal ends the attempt at any stage. `onFirstRow` is called for every piece of data
    * until the login is complete.
    */
   static async open(
     config: pg.ClientConfig,
     signal: AbortSignal,
-    heard: () => void = () => undefined,
+    onFirstRow: () => void = () => undefined,
   ): Promise<ServerConnection> {
     const client = new pg.Client(config)
     const connection = new ServerConnection(client, config)
     const abort = (): void => connection.destroy()
     const unsubscribe = onAbort(signal, abort)
     try {
-      await connectClient(client, heard)
+      await connectClient(client, onFirstRow)
       await connection.setClientCheck()
       connection.isPrompt = false
       return connection
@@ -209,11 +209,11 @@ export class ServerConnection implements PostgresConnection {
   ): void {
     if (this.#quiet !== null) return void this.#quiet.promise.then(() => this.ask(textOrConfig, values, done))
     this.#inFlight++
-    const told = (error: Error | null, result: unknown): void => {
+    const answered = (error: Error | null, result: unknown): void => {
       this.#answered(result)
       done(error, result as QueryResult<Row>)
     }
-    this.#send(textOrConfig, values, told)
+    this.#send(textOrConfig, values, answered)
   }
 
   /**
@@ -251,35 +251,35 @@ export class ServerConnection implements PostgresConnection {
   prepared<Row extends pg.QueryResultRow>({ name, text }: Prepared, values: OwnValue[]): Promise<Row[]> {
     this.#inFlight++
     return new Promise((resolve, reject) => {
-      const told = (error: Error | undefined, result: pg.ResultBuilder<Row>): void => {
+      const answered = (error: Error | undefined, result: pg.ResultBuilder<Row>): void => {
         this.#answered(null)
         if (error) reject(error)
         else resolve(result.rows)
       }
-      this.#client.query(new OwnQuery<Row>(text, values, told, name))
+      this.#client.query(new OwnQuery<Row>(text, values, answered, name))
     })
   }
 
   /**
-   * Does the same as `prepared`, after other statements in the same transaction. `heard` gets the first row of the
+   * Does the same as `prepared`, after other statements in the same transaction. `onFirstRow` gets the first row of the
    * first of those.
    */
   stepped<Row extends pg.QueryResultRow>(
     steps: readonly Step[],
     statement: Prepared,
     values: OwnValue[],
-    heard: (first: TextRow) => void,
+    onFirstRow: (first: TextRow) => void,
   ): Promise<Row[]> {
     for (const step of steps) this.#parse(step.statement)
     this.#parse(statement)
     this.#inFlight++
     return new Promise((resolve, reject) => {
-      const told = (error: Error | undefined, result: pg.ResultBuilder<Row>): void => {
+      const answered = (error: Error | undefined, result: pg.ResultBuilder<Row>): void => {
         this.#answered(null)
         if (error) reject(error)
         else resolve(result.rows)
       }
-      this.#client.query(new SteppedQuery<Row>(steps, statement, values, told, heard))
+      this.#client.query(new SteppedQuery<Row>(steps, statement, values, answered, onFirstRow))
     })
   }
 
@@ -373,10 +373,10 @@ export class ServerConnection implements PostgresConnection {
    * If the driver throws, it may have sent a part of the statement. Then no later answer can be matched with its
    * statement, so the connection is destroyed.
    */
-  #send(query: string | QueryConfig, values: unknown[] | undefined, told: unknown): unknown {
+  #send(query: string | QueryConfig, values: unknown[] | undefined, answered: unknown): unknown {
     try {
       // The types of `pg` are stricter than its code.
-      return this.#client.query(query as string, values as unknown[], told as (error: Error) => void)
+      return this.#client.query(query as string, values as unknown[], answered as (error: Error) => void)
     } catch (error) {
       this.#answered(null)
       this.destroy()
@@ -393,14 +393,14 @@ export class ServerConnection implements PostgresConnection {
   #own<Row>(Kind: typeof OwnQuery, text: string, values: OwnValue[] | undefined): Promise<QueryResult<Row>> {
     this.#inFlight++
     const answer = new Promise<QueryResult<Row>>((resolve, reject) => {
-      const told = (error: Error | undefined, result: unknown): void => {
+      const answered = (error: Error | undefined, result: unknown): void => {
         // Decrements the counter before the promise settles: the borrower may check the connection in as soon as it has
         // the answer.
         this.#answered(null)
         if (error) reject(error)
         else resolve((Array.isArray(result) ? result.at(-1) : result) as QueryResult<Row>)
       }
-      this.#client.query(new Kind(text, values, told))
+      this.#client.query(new Kind(text, values, answered))
     })
     return answer.catch(this.#ownFailed)
   }

@@ -25,8 +25,8 @@ export interface Step {
 export class OwnParse extends OwnQuery<pg.QueryResultRow> {
   readonly #statement: Prepared
 
-  constructor(statement: Prepared, told: (error: Error | undefined) => void) {
-    super(statement.text, undefined, told, statement.name)
+  constructor(statement: Prepared, answered: (error: Error | undefined) => void) {
+    super(statement.text, undefined, answered, statement.name)
     this.#statement = statement
   }
 
@@ -51,7 +51,7 @@ export class OwnParse extends OwnQuery<pg.QueryResultRow> {
  */
 export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
   readonly #steps: readonly Step[]
-  readonly #heard: (first: TextRow) => void
+  readonly #onFirstRow: (first: TextRow) => void
   #hasHeard = false
   #isLast = false
 
@@ -59,12 +59,12 @@ export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
     steps: readonly Step[],
     { name, text }: Prepared,
     values: OwnValue[],
-    told: (error: Error | undefined, result: pg.ResultBuilder<Row>) => void,
-    heard: (first: TextRow) => void,
+    answered: (error: Error | undefined, result: pg.ResultBuilder<Row>) => void,
+    onFirstRow: (first: TextRow) => void,
   ) {
-    super(text, values, told, name)
+    super(text, values, answered, name)
     this.#steps = steps
-    this.#heard = heard
+    this.#onFirstRow = onFirstRow
   }
 
   /** Called by `submit`. The inherited method binds, describes and executes the statement, and ends the transaction. */
@@ -88,7 +88,7 @@ export class SteppedQuery<Row extends pg.QueryResultRow> extends OwnQuery<Row> {
 
   handleDataRow(message: { readonly fields: TextRow }): void {
     if (this.#isLast) return inherited.handleDataRow.call(this, message)
-    if (!this.#hasHeard) this.#heard(message.fields)
+    if (!this.#hasHeard) this.#onFirstRow(message.fields)
     this.#hasHeard = true
   }
 

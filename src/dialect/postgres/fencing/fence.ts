@@ -3,7 +3,13 @@ import type { BatchReply } from '../../lock-operation.js'
 import type { PermitReply, TakenPermit } from '../../permit-operation.js'
 import { isGreaterToken } from '../../seen-tokens.js'
 import { explain, inWords, sqlState } from '../connection/server-errors.js'
-import { findObjects, IN_PASSING, LOOK_ONLY, useSchema, type SchemaFacts } from '../schema/schema.js'
+import {
+  findObjects,
+  WHILE_HOLDING_LOCKS,
+  CREATE_NOTHING,
+  useSchema,
+  type SchemaFacts,
+} from '../schema/schema.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { DRAW } from '../timeline/timeline-sql.js'
 
@@ -85,7 +91,12 @@ export class PostgresFence {
       const found = await findObjects(this.#server)
       // Missing hold records must not be recreated empty: other processes may still rely on what they said.
       const settings = strict ? { ...this.#settings, strict: false } : this.#settings
-      const facts = await useSchema(this.#server, found, settings, strict ? LOOK_ONLY : IN_PASSING)
+      const facts = await useSchema(
+        this.#server,
+        found,
+        settings,
+        strict ? CREATE_NOTHING : WHILE_HOLDING_LOCKS,
+      )
       // Other sessions have drawn tokens in the meantime, on this server as well.
       if (facts.fence !== null) this.#last = this.#atLeast(facts.last)
       this.#oid = facts.fence

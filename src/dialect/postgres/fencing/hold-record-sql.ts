@@ -9,9 +9,9 @@
  *   because a failed batch may have replaced the record of another session by ours.
  * - A writer replaces all records of the key and takes the longest of their leases. If the writer ends uncleanly while
  *   it still waits, the next holder must wait for that time.
- * - A reader leaves a writer's record for other readers to see, until it has waited; see SETTLE.
+ * - A reader leaves a writer's record for other readers to see, until it has waited; see DELETE_LEFTOVER.
  */
-export const MARK = `
+export const RECORD_HOLDS = `
 WITH granted AS (
   SELECT key, holder, i
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS granted (key, holder, i)
@@ -24,7 +24,7 @@ WITH granted AS (
   DELETE FROM lockpool.hold AS hold
   USING granted
   WHERE hold.key = granted.key AND granted.holder = '' AND hold.holder <> ''
-), marked AS (
+), recorded AS (
   INSERT INTO lockpool.hold (key, holder, session, lease_ms)
   SELECT granted.key, granted.holder, $3, greatest($4::int, leftover.lease_ms)
   FROM granted
@@ -35,7 +35,7 @@ SELECT (i - 1)::int AS place, lease_ms AS delay_ms
 FROM leftover`
 
 /** Runs before the unlock and is committed by then, so a clean end leaves no record. */
-export const UNMARK = `
+export const DELETE_HOLDS = `
 DELETE FROM lockpool.hold AS hold
 USING unnest($1::text[], $2::text[]) AS given_up (key, holder)
 WHERE hold.key = given_up.key AND hold.holder = given_up.holder AND hold.session = $3`
@@ -44,7 +44,7 @@ WHERE hold.key = given_up.key AND hold.holder = given_up.holder AND hold.session
  * A reader has waited for the writer whose record was left over. The reader still holds the key, so the record can't
  * belong to a new writer.
  */
-export const SETTLE = `DELETE FROM lockpool.hold WHERE key = $1 AND holder = ''`
+export const DELETE_LEFTOVER = `DELETE FROM lockpool.hold WHERE key = $1 AND holder = ''`
 
 /** A name for this session in its hold records. Unlike a pid, it is never used again. */
 export const NAME_SESSION = `SELECT gen_random_uuid()::text AS session`

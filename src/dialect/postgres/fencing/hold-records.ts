@@ -1,6 +1,6 @@
 import type { KeyCode, LockMode } from '../../lock-key.js'
 import { endsCleanly, isGranted, type BatchReply, type LockOperation } from '../../lock-operation.js'
-import { MARK, NAME_SESSION, SETTLE, UNMARK } from './hold-record-sql.js'
+import { RECORD_HOLDS, NAME_SESSION, DELETE_LEFTOVER, DELETE_HOLDS } from './hold-record-sql.js'
 import { sqlState } from '../connection/server-errors.js'
 import { strictFailure } from '../schema/schema.js'
 import type { OwnValue, Prepared } from '../connection/own-query.js'
@@ -32,29 +32,29 @@ export class PostgresHoldRecords {
 
   /** Runs `run` between the deletion of the old records and the insertion of the new ones. */
   async around(operations: readonly LockOperation[], run: () => Promise<BatchReply>): Promise<BatchReply> {
-    const [, reply] = await Promise.all([this.#unmark(operations.filter(endsCleanly)), run()])
+    const [, reply] = await Promise.all([this.#delete(operations.filter(endsCleanly)), run()])
     const granted: number[] = []
     for (let i = 0; i < operations.length; i++) {
-      if (isGranted(reply.answers[i]) && marks(operations[i]!)) granted.push(i)
+      if (isGranted(reply.answers[i]) && writesRecord(operations[i]!)) granted.push(i)
     }
-    return granted.length === 0 ? reply : { ...reply, delaysMs: await this.#mark(operations, granted) }
+    return granted.length === 0 ? reply : { ...reply, delaysMs: await this.#record(operations, granted) }
   }
 
-  async settled(key: KeyCode, mode: LockMode): Promise<void> {
+  async delayEnded(key: KeyCode, mode: LockMode): Promise<void> {
     // A writer's own record has already replaced the leftover one.
     if (mode === 'exclusive') return
-    await this.#carryOut(STATEMENTS.settle, [key.id])
+    await this.#carryOut(STATEMENTS.deleteLeftover, [key.id])
   }
 
   /** The deletion is committed before the server starts the batch, which is sent after it. */
-  async #unmark(operations: readonly LockOperation[]): Promise<void> {
+  async #delete(operations: readonly LockOperation[]): Promise<void> {
     if (operations.length === 0) return
-    await this.#carryOut(STATEMENTS.unmark, [...this.#rowsOf(operations), this.#session])
+    await this.#carryOut(STATEMENTS.delete, [...this.#rowsOf(operations), this.#session])
   }
 
-  async #mark(operations: readonly LockOperation[], granted: readonly number[]): Promise<number[] | null> {
+  async #record(operations: readonly LockOperation[], granted: readonly number[]): Promise<number[] | null> {
     const values = [...this.#rowsOf(granted.map((i) => operations[i]!)), this.#session, this.#leaseMs]
-    const rows = await this.#carryOut<{ place: number; delay_ms: number }>(STATEMENTS.mark, values)
+    const rows = await this.#carryOut<{ place: number; delay_ms: number }>(STATEMENTS.record, values)
     if (rows.length === 0) return null
     const delaysMs = operations.map(() => 0)
     for (const { place, delay_ms: delayMs } of rows) {
@@ -87,12 +87,12 @@ export class PostgresHoldRecords {
 const FAULTS: ReadonlySet<string> = new Set(['55P03', '42P01', '3F000', 'XX000', '42501', '25006'])
 
 /** Readers that join share the record of the readers before them. */
-function marks({ kind }: LockOperation): boolean {
+function writesRecord({ kind }: LockOperation): boolean {
   return kind !== 'join'
 }
 
 const STATEMENTS = {
-  mark: { name: 'lockpool_mark', text: MARK },
-  unmark: { name: 'lockpool_unmark', text: UNMARK },
-  settle: { name: 'lockpool_settle', text: SETTLE },
+  record: { name: 'lockpool_mark', text: RECORD_HOLDS },
+  delete: { name: 'lockpool_unmark', text: DELETE_HOLDS },
+  deleteLeftover: { name: 'lockpool_settle', text: DELETE_LEFTOVER },
 } as const

@@ -5,7 +5,7 @@ import type { ServerConnection } from '../connection/server-connection.js'
 import { COMMITTED, LEASE_AND_WAIT, raiseWait, replicasBehind, setLease } from './strict-lease-sql.js'
 
 /** How long replicas may take to replay one transaction, and how often they are checked. */
-const PATIENCE_MS = 30_000
+const WAIT_LIMIT_MS = 30_000
 const LOOK_EVERY_MS = 200
 
 interface LeaseRow {
@@ -40,7 +40,7 @@ export async function decideStrictLease(
 
 async function untilAllHaveIt(connection: ServerConnection, clock: Clock): Promise<void> {
   const [committed] = await send<{ position: string }>(connection, COMMITTED)
-  for (const until = clock.now() + PATIENCE_MS; ;) {
+  for (const until = clock.now() + WAIT_LIMIT_MS; ;) {
     const behind = await send<ReplicaRow>(connection, replicasBehind(committed!.position))
     if (behind.length === 0) return
     if (clock.now() > until) {

@@ -137,7 +137,7 @@ export class HostRace<C> {
 
   #waitInSilence(): void {
     this.#stopWaiting?.()
-    this.#stopWaiting = this.#ports.clock.after(this.#patienceMs, () => {
+    this.#stopWaiting = this.#ports.clock.after(this.#limitMs, () => {
       this.#stopWaiting = null
       if (this.#steps.length > 0) this.#next()
       else this.#allSilent()
@@ -160,7 +160,7 @@ export class HostRace<C> {
     if (hosts.size > 0) this.#next()
   }
 
-  get #patienceMs(): number {
+  get #limitMs(): number {
     if (this.#steps.length > 0) return NEXT_AFTER_MS
     return this.#changing().size > 0 ? STANDBY_AGAIN_MS : AGAIN_AFTER_MS
   }

@@ -6,7 +6,7 @@ import { ServerConnection } from '../connection/server-connection.js'
 import { socketTo } from '../connection/socket-to.js'
 import type { Progress } from '../../../pool/connection-factory.js'
 import { SOON_MS } from '../connection/server-errors.js'
-import { withWhatIsLeftOpen } from './left-open.js'
+import { withDefaultHints } from './default-hints.js'
 import { hostFailure, inWords, isInChange } from './host-failure.js'
 import { hostsOf, withHost, type HostList } from './host-list.js'
 import type { Host } from '../connection/host.js'
@@ -59,7 +59,7 @@ export class PrimaryFinder {
     } catch (error) {
       this.#order.failed(race.outcomes)
       if (error !== null) throw error
-      throw withWhatIsLeftOpen(hostFailure(this.#list, race.outcomes), this.#config, process.env)
+      throw withDefaultHints(hostFailure(this.#list, race.outcomes), this.#config, process.env)
     }
   }
 

@@ -25,7 +25,7 @@ const PAIR = 2
 const SIGNALS: ReadonlySet<number> = new Set(SIGNAL_CLASSES)
 
 /** Whether it is an internal lock of lock sessions, and not a lock of a program. */
-export function isMark({ type, sub, class: first }: RawLock): boolean {
+export function isInternal({ type, sub, class: first }: RawLock): boolean {
   return type === 'advisory' && sub === PAIR && SIGNALS.has(first)
 }
 

@@ -12,12 +12,12 @@ import type {
 import { BLOCKERS, LOCKS, SERVER_FACTS, SESSIONS } from './inspect-sql.js'
 import { oldestSnapshot } from './old-snapshot.js'
 import { KEY_NAMES } from '../records/key-names-sql.js'
-import { decodeLock, isMark, wholeMs, type RawLock } from './lock-rows.js'
+import { decodeLock, isInternal, wholeMs, type RawLock } from './lock-rows.js'
 import { readReports } from '../records/reports.js'
 import { KeyNameBook, type KeyNameRow } from '../records/key-names.js'
 import { isLockpoolStatement } from '../locks/own-statements.js'
 import { NO_ROWS, readRows } from '../table/rows-state.js'
-import { INTEREST_CLASS, LINE_CLASS, POOL_CLASS, SHARE_CLASS, WRITER_CLASS } from '../keys/key.js'
+import { REGISTRATION_CLASS, SERVER_QUEUE_CLASS, POOL_CLASS, SHARE_CLASS, WRITER_CLASS } from '../keys/key.js'
 
 export interface InspectOptions {
   /** Whether to include locks on tables, indexes and transactions for which no session waits. */
@@ -43,10 +43,10 @@ export async function readServerState(
   ])
   const hasRows = facts.rows[0]!.has_rows
   const server = toFacts(facts.rows[0]!, hasRows ? await oldestSnapshot(connection) : null)
-  const marks = locks.rows.filter(isMark)
+  const internals = locks.rows.filter(isInternal)
   // The locks of pools with backend `table`, which are rows and not in pg_locks.
   const kept = hasRows ? await readRows(connection) : NO_ROWS
-  const rows = [...locks.rows.filter((row) => !isMark(row)).map(decodeLock), ...kept.locks]
+  const rows = [...locks.rows.filter((row) => !isInternal(row)).map(decodeLock), ...kept.locks]
   const [stored, reports] = await Promise.all([
     server.hasKeyNames ? readNames(connection, rows) : [],
     server.hasReports ? readReports(connection) : new Map<number, SessionReport>(),
@@ -56,8 +56,8 @@ export async function readServerState(
     sessions: [...sessions.rows.map(toSession), ...kept.sessions],
     locks: rows,
     blockers: new Map(blockers.rows.map((row) => [row.pid, [...new Set(row.blockers)]])),
-    interests: [...interestsOf(marks), ...kept.interests],
-    announcements: announcementsOf(marks),
+    interests: [...interestsOf(internals), ...kept.interests],
+    announcements: announcementsOf(internals),
     names: new KeyNameBook([...stored, ...names]),
     reports,
   }
@@ -133,30 +133,30 @@ function toSession(row: SessionRow): ServerSession {
  * The waiter registrations. One counts as a writer's if its session also has the intent lock. Only one session at a
  * time can have that for a key, so other waiting writers look like readers.
  */
-function interestsOf(marks: readonly RawLock[]): Interest[] {
+function interestsOf(internals: readonly RawLock[]): Interest[] {
   const writers = new Set(
-    marks.filter((mark) => mark.class === WRITER_CLASS).map(({ pid, object }) => `${pid} ${object}`),
+    internals.filter((lock) => lock.class === WRITER_CLASS).map(({ pid, object }) => `${pid} ${object}`),
   )
-  return marks.filter(isInterest).map(({ pid, object, class: kind }) => ({
+  return internals.filter(isInterest).map(({ pid, object, class: kind }) => ({
     pid,
     hash: object | 0,
-    isWriter: kind === LINE_CLASS || writers.has(`${pid} ${object}`),
+    isWriter: kind === SERVER_QUEUE_CLASS || writers.has(`${pid} ${object}`),
   }))
 }
 
 /** The session at the head of a server queue waits for the key itself, so pg_locks shows its wait already. */
 function isInterest({ class: kind, granted }: RawLock): boolean {
-  return kind === INTEREST_CLASS || (kind === LINE_CLASS && !granted)
+  return kind === REGISTRATION_CLASS || (kind === SERVER_QUEUE_CLASS && !granted)
 }
 
 /**
  * A session that changes its share has two for a moment; the larger one counts. One session belongs to one pool,
  * whatever else it announces.
  */
-function announcementsOf(marks: readonly RawLock[]): Announcement[] {
+function announcementsOf(internals: readonly RawLock[]): Announcement[] {
   const greatest = (wanted: number): Map<number, number> => {
     const byPid = new Map<number, number>()
-    for (const { class: kind, pid, object } of marks)
+    for (const { class: kind, pid, object } of internals)
       if (kind === wanted) byPid.set(pid, Math.max(byPid.get(pid) ?? 0, object))
     return byPid
   }

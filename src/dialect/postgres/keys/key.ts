@@ -11,26 +11,26 @@ import { hashesOf, type KeyHashes } from './key-hash.js'
  * announcements of pools ("lkpp") and of their shares of the lock table ("lkps"), server queues ("lkpl"), and the
  * creation of our schema ("lkpd"). Users' own pairs must not begin with any of them.
  */
-export const INTEREST_CLASS = 0x6c6b7069
+export const REGISTRATION_CLASS = 0x6c6b7069
 export const BUCKET_CLASS = 0x6c6b7062
 export const WRITER_CLASS = 0x6c6b7077
 export const WRITER_CHECK_CLASS = 0x6c6b7078
 export const TEST_CLASS = 0x6c6b7074
 export const POOL_CLASS = 0x6c6b7070
 export const SHARE_CLASS = 0x6c6b7073
-export const LINE_CLASS = 0x6c6b706c
+export const SERVER_QUEUE_CLASS = 0x6c6b706c
 export const SCHEMA_CLASS = 0x6c6b7064
 
 /** The classes of the internal locks that lock sessions take. */
 export const SIGNAL_CLASSES: readonly number[] = [
-  INTEREST_CLASS,
+  REGISTRATION_CLASS,
   BUCKET_CLASS,
   WRITER_CLASS,
   WRITER_CHECK_CLASS,
   TEST_CLASS,
   POOL_CLASS,
   SHARE_CLASS,
-  LINE_CLASS,
+  SERVER_QUEUE_CLASS,
 ]
 
 const RESERVED_CLASSES: ReadonlySet<number> = new Set([...SIGNAL_CLASSES, SCHEMA_CLASS])

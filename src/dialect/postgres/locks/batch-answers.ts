@@ -1,6 +1,6 @@
 import { SAID, type LockOperation, type OperationKind } from '../../lock-operation.js'
 import type { EncodedBatch, Trailer } from './batch-codec.js'
-import { CODE, MARKED } from './batch-sql.js'
+import { CODE, INTENT_SET } from './batch-sql.js'
 import { bitOf, type RegistrationBook } from './registration-book.js'
 import type { PostgresKey } from '../keys/key.js'
 
@@ -58,17 +58,17 @@ function decode(
     case 'queue':
     case 'retry':
     case 'poll':
-      return interested(kind, row, said, key, book)
+      return answerOfRegistration(kind, row, said, key, book)
     case 'yield':
       return yielded(row, said, key, book)
     case 'release':
-    case 'relinquish':
+    case 'releaseEarly':
       return said === SAID.done && (wanted & bitOf(key.hash)) !== 0 ? SAID.doneAndWanted : said
     case 'upgrade':
-      if (row === CODE.upgradeMarked && said === SAID.granted) book.unmark(key)
+      if (row === CODE.upgradeWithIntent && said === SAID.granted) book.clearIntent(key)
       return said
     case 'setIntent':
-      if (said === MARKED.done) book.mark(key)
+      if (said === INTENT_SET.done) book.setIntent(key)
       return SAID.done
     case 'try':
     case 'enqueue':
@@ -85,7 +85,7 @@ function decode(
  * The registration has been in the book since the batch was encoded. It is correct unless the key was granted or the
  * registration could not be set.
  */
-function interested(
+function answerOfRegistration(
   kind: OperationKind,
   row: number,
   said: string,
@@ -93,12 +93,12 @@ function interested(
   book: RegistrationBook,
 ): string {
   if (said === SAID.granted) {
-    if (SHARES_INTEREST.has(row)) book.remove(key)
+    if (SHARES_REGISTRATION.has(row)) book.remove(key)
     else book.gone(key.hash)
-    if (row === CODE.retryMarked) book.unmark(key)
+    if (row === CODE.retryWithIntent) book.clearIntent(key)
     return said
   }
-  if (said === MARKED.waiting || said === MARKED.no) book.mark(key)
+  if (said === INTENT_SET.waiting || said === INTENT_SET.no) book.setIntent(key)
   if (said === SAID.crowded) book.gone(key.hash)
   if (!book.hasRegistration(key) || !book.hasEntered(key.hash)) return SAID.crowded
   return kind === 'wait' || kind === 'queue' ? SAID.waiting : SAID.no
@@ -116,4 +116,4 @@ function yielded(row: number, said: string, key: PostgresKey, book: Registration
 }
 
 /** For these codes, the registration also serves another key, so it stays. */
-const SHARES_INTEREST: ReadonlySet<number> = new Set([CODE.tryExclusive, CODE.tryShared, CODE.takeShared])
+const SHARES_REGISTRATION: ReadonlySet<number> = new Set([CODE.tryExclusive, CODE.tryShared, CODE.takeShared])

@@ -77,7 +77,7 @@ export class BatchEncoder {
     }
     const from = rows.count
     const looks = this.#looks ?? NONE
-    for (const i of looks) rows.addNumber(CODE.lookForInterest, (operations[i]!.key as PostgresKey).hash)
+    for (const i of looks) rows.addNumber(CODE.checkRegistrations, (operations[i]!.key as PostgresKey).hash)
     const buckets = this.#seenBuckets === 0 ? NONE : bucketsIn(this.#seenBuckets)
     for (const bucket of buckets) rows.addNumber(CODE.lookIntoBucket, bucket)
     const trailer = { from, looks, buckets, entries: this.#entries ?? NONE }
@@ -94,11 +94,11 @@ export class BatchEncoder {
     for (const { kind, mode, key } of operations) {
       isExclusive &&= mode === 'exclusive'
       if (kind === 'try') continue
-      if (kind === 'release' || kind === 'relinquish') extra += wanted === 0 ? 0 : 1
+      if (kind === 'release' || kind === 'releaseEarly') extra += wanted === 0 ? 0 : 1
       else {
         isBrief = false
         if (kind === 'leave') extra += 2
-        else if (this.#book.isMarked(key as PostgresKey)) extra++
+        else if (this.#book.hasIntent(key as PostgresKey)) extra++
       }
     }
     this.#isBrief = isBrief
@@ -116,50 +116,50 @@ export class BatchEncoder {
       case 'enqueue':
         return isExclusive ? CODE.tryExclusive : CODE.tryShared
       case 'release':
-      case 'relinquish':
+      case 'releaseEarly':
         this.#lookAfter(i, key.hash)
         return isExclusive ? CODE.releaseExclusive : CODE.releaseShared
       case 'wait':
       case 'retry':
       case 'poll':
-        return this.#interestedCode(i, kind, isExclusive, key)
+        return this.#registrationCode(i, kind, isExclusive, key)
       case 'queue':
         return this.#queueCode(i, key)
       case 'yield':
         return this.#yieldCode(i, key)
       case 'leave':
-        this.#dropMark(i, key)
-        this.#dropInterest(i, key)
+        this.#dropIntent(i, key)
+        this.#dropRegistration(i, key)
         return isExclusive ? CODE.couldBeShared : CODE.couldBeExclusive
       case 'join':
         return CODE.joinShared
       case 'rejoin':
         return CODE.rejoinShared
       case 'upgrade':
-        return this.#book.isMarked(key) ? CODE.upgradeMarked : CODE.upgrade
+        return this.#book.hasIntent(key) ? CODE.upgradeWithIntent : CODE.upgrade
       case 'downgrade':
         return CODE.downgrade
       case 'setIntent':
-        return this.#book.isMarked(key) ? CODE.nothing : CODE.setIntent
+        return this.#book.hasIntent(key) ? CODE.nothing : CODE.setIntent
       case 'clearIntent':
-        if (!this.#book.isMarked(key)) return CODE.nothing
-        this.#book.unmark(key)
-        return CODE.dropMark
+        if (!this.#book.hasIntent(key)) return CODE.nothing
+        this.#book.clearIntent(key)
+        return CODE.dropIntent
     }
   }
 
-  #interestedCode(i: number, kind: OperationKind, isExclusive: boolean, key: PostgresKey): number {
+  #registrationCode(i: number, kind: OperationKind, isExclusive: boolean, key: PostgresKey): number {
     const book = this.#book
     const isAlone = book.isAlone(key)
     const isSet = book.isSet(key.hash)
     // Locks that the server must drop when it grants the key must be in the statement already.
-    if (!isAlone || !isSet || !isExclusive) this.#dropMark(i, key)
+    if (!isAlone || !isSet || !isExclusive) this.#dropIntent(i, key)
     this.#enter(i, key.hash)
     book.add(key)
     if (isExclusive) {
       if (!isAlone) return CODE.tryExclusive
       if (!isSet) return CODE.waitExclusive
-      return book.isMarked(key) ? CODE.retryMarked : CODE.retryExclusive
+      return book.hasIntent(key) ? CODE.retryWithIntent : CODE.retryExclusive
     }
     const givesWay = kind !== 'retry'
     if (!isAlone) return givesWay ? CODE.tryShared : CODE.takeShared
@@ -200,18 +200,18 @@ export class BatchEncoder {
     this.#book.enter(hash)
   }
 
-  #dropMark(i: number, key: PostgresKey): void {
-    if (!this.#book.isMarked(key)) return
+  #dropIntent(i: number, key: PostgresKey): void {
+    if (!this.#book.hasIntent(key)) return
     this.#before(i)
-    this.#rows.add(CODE.dropMark, key)
-    this.#book.unmark(key)
+    this.#rows.add(CODE.dropIntent, key)
+    this.#book.clearIntent(key)
   }
 
-  #dropInterest(i: number, key: PostgresKey): void {
+  #dropRegistration(i: number, key: PostgresKey): void {
     if (!this.#book.hasRegistration(key)) return
     if (!this.#book.isAlone(key)) return this.#book.remove(key)
     this.#before(i)
-    this.#rows.add(CODE.dropInterest, key)
+    this.#rows.add(CODE.dropRegistration, key)
     this.#book.gone(key.hash)
   }
 
@@ -234,7 +234,7 @@ const GRANTS: Readonly<Record<OperationKind, boolean>> = {
   downgrade: true,
   leave: false,
   release: false,
-  relinquish: false,
+  releaseEarly: false,
   setIntent: false,
   clearIntent: false,
   yield: true,

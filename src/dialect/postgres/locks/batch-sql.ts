@@ -1,4 +1,10 @@
-import { BUCKET_CLASS, INTEREST_CLASS, LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from '../keys/key.js'
+import {
+  BUCKET_CLASS,
+  REGISTRATION_CLASS,
+  SERVER_QUEUE_CLASS,
+  WRITER_CHECK_CLASS,
+  WRITER_CLASS,
+} from '../keys/key.js'
 
 /**
  * The statements of batches.
@@ -32,16 +38,16 @@ export const CODE = {
   /** Checks for registrations in a bucket: once per bucket, after all releases. */
   lookIntoBucket: 14,
   setIntent: 15,
-  dropMark: 16,
+  dropIntent: 16,
   queueExclusive: 17,
   /** Checks for registrations with this hash: after all releases. */
-  lookForInterest: 18,
+  checkRegistrations: 18,
   /** Like `retryExclusive`. The intent lock is held, and is dropped too. */
-  retryMarked: 19,
+  retryWithIntent: 19,
   /** Like `waitShared`, without yielding to a writer. */
   insistShared: 20,
   enterBucket: 21,
-  dropInterest: 22,
+  dropRegistration: 22,
   /** For a reader that need not yield, and whose registration also serves another key. */
   takeShared: 23,
   /** Like `yieldExclusive`; also enters the bucket if it yields. */
@@ -53,7 +59,7 @@ export const CODE = {
   /** Converts a lock from shared to exclusive. */
   upgrade: 27,
   /** Like `upgrade`. The intent lock is held, and is dropped if the key is granted. */
-  upgradeMarked: 28,
+  upgradeWithIntent: 28,
   /** Converts a lock from exclusive to shared. */
   downgrade: 29,
 } as const
@@ -62,7 +68,7 @@ export const CODE = {
  * Answers in addition to those of `SAID`. Each means the same as its counterpart there, and that this session now has
  * the intent lock.
  */
-export const MARKED = { waiting: 'W', no: 'N', done: 'D' } as const
+export const INTENT_SET = { waiting: 'W', no: 'N', done: 'D' } as const
 
 /** The hashes of the key of row i. Plain rows need none, so they are not a column of the batch. */
 const HASH = `(($4::int8[])[i::int4] >> 32)::int4`
@@ -71,9 +77,9 @@ const CHECK = `((($4::int8[])[i::int4] << 32) >> 32)::int4`
 /**
  * The intent lock consists of two locks, so that it concerns exactly one key. The second is taken only after the first.
  */
-const setMark = (hash: string, check: string, no: string, marked: string): string => `
+const setIntentLock = (hash: string, check: string, no: string, done: string): string => `
           WHEN NOT pg_try_advisory_lock(${WRITER_CLASS}, ${hash}) THEN '${no}'
-          WHEN pg_try_advisory_lock(${WRITER_CHECK_CLASS}, ${check}) THEN '${marked}'
+          WHEN pg_try_advisory_lock(${WRITER_CHECK_CLASS}, ${check}) THEN '${done}'
           WHEN pg_advisory_unlock(${WRITER_CLASS}, ${hash}) THEN '${no}'
           ELSE '${no}'`
 
@@ -81,7 +87,7 @@ const setMark = (hash: string, check: string, no: string, marked: string): strin
  * Whether a writer in another session waits for exactly this key. The intent lock is exclusive, so readers that check
  * for it do not disturb each other.
  */
-const IS_MARKED = `CASE
+const HAS_INTENT = `CASE
           WHEN pg_try_advisory_lock_shared(${WRITER_CLASS}, ${HASH})
             THEN NOT pg_advisory_unlock_shared(${WRITER_CLASS}, ${HASH})
           WHEN pg_try_advisory_lock_shared(${WRITER_CHECK_CLASS}, ${CHECK})
@@ -102,8 +108,8 @@ SELECT
   END AS said`
 
 /** The rest of the statement once a single attempt is granted. */
-const DROP_INTEREST_OF_ONE = `
-    WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, $2::int4) IS NULL THEN 'g'
+const DROP_REGISTRATION_OF_ONE = `
+    WHEN pg_advisory_unlock_shared(${REGISTRATION_CLASS}, $2::int4) IS NULL THEN 'g'
     WHEN $4::regclass IS NULL THEN 'g'
     ELSE nextval($4::regclass)::text
   END AS said`
@@ -115,33 +121,33 @@ const DROP_INTEREST_OF_ONE = `
 export const RETRY_ONE: string = `
 SELECT
   CASE
-    WHEN NOT pg_try_advisory_lock($1::int8) THEN CASE ${setMark('$2::int4', '$3::int4', 'n', MARKED.no)} END
-    ${DROP_INTEREST_OF_ONE}`
+    WHEN NOT pg_try_advisory_lock($1::int8) THEN CASE ${setIntentLock('$2::int4', '$3::int4', 'n', INTENT_SET.no)} END
+    ${DROP_REGISTRATION_OF_ONE}`
 
 /** Like RETRY_ONE, with the intent lock held. */
-export const RETRY_ONE_MARKED: string = `
+export const RETRY_ONE_WITH_INTENT: string = `
 SELECT
   CASE
     WHEN NOT pg_try_advisory_lock($1::int8) THEN 'n'
     WHEN pg_advisory_unlock(${WRITER_CLASS}, $2::int4) IS NULL THEN 'g'
     WHEN pg_advisory_unlock(${WRITER_CHECK_CLASS}, $3::int4) IS NULL THEN 'g'
-    ${DROP_INTEREST_OF_ONE}`
+    ${DROP_REGISTRATION_OF_ONE}`
 
 /** A batch of one release in exclusive mode. It checks for registrations of the exact key rather than of its bucket. */
 export const RELEASE_ONE: string = `
 SELECT
   CASE
     WHEN NOT pg_advisory_unlock($1::int8) THEN 'n'
-    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $2::int4) THEN 'r'
-    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $2::int4) THEN 'd'
+    WHEN NOT pg_try_advisory_lock(${REGISTRATION_CLASS}, $2::int4) THEN 'r'
+    WHEN pg_advisory_unlock(${REGISTRATION_CLASS}, $2::int4) THEN 'd'
     ELSE 'r'
   END AS said`
 
 /** Only sessions with a registration lock a hash or a bucket for longer than such a check takes. */
 const LOOKS = `
-      WHEN ${CODE.lookForInterest} THEN CASE
-        WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, k::int4) THEN 'r'
-        WHEN pg_advisory_unlock(${INTEREST_CLASS}, k::int4) THEN 'd'
+      WHEN ${CODE.checkRegistrations} THEN CASE
+        WHEN NOT pg_try_advisory_lock(${REGISTRATION_CLASS}, k::int4) THEN 'r'
+        WHEN pg_advisory_unlock(${REGISTRATION_CLASS}, k::int4) THEN 'd'
         ELSE 'r' END
       WHEN ${CODE.lookIntoBucket} THEN CASE
         WHEN NOT pg_try_advisory_lock(${BUCKET_CLASS}, k::int4) THEN 'r'
@@ -171,7 +177,7 @@ SELECT
 /** The same in shared mode. */
 const sharedRows = (key: string): string => `
       WHEN ${CODE.tryShared} THEN CASE
-        WHEN ${IS_MARKED} THEN 'n'
+        WHEN ${HAS_INTENT} THEN 'n'
         WHEN pg_try_advisory_lock_shared(${key}) THEN 'g'
         ELSE 'n' END
       WHEN ${CODE.releaseShared} THEN CASE
@@ -187,12 +193,12 @@ export const PLAIN_BATCH: string = `${plainRows('k')}${FROM_ROWS}`
 export const SHARED_BATCH: string = `${plainRows('k')}${sharedRows('k')}${FROM_ROWS}`
 
 /** The answer if the registration could not be set. The key itself may be free. */
-const withoutInterest = (tryKey: string): string => `CASE WHEN ${tryKey} THEN 'g' ELSE 'c' END`
+const withoutRegistration = (tryKey: string): string => `CASE WHEN ${tryKey} THEN 'g' ELSE 'c' END`
 
-const SET_INTEREST = `pg_try_advisory_lock_shared(${INTEREST_CLASS}, ${HASH})`
+const SET_REGISTRATION = `pg_try_advisory_lock_shared(${REGISTRATION_CLASS}, ${HASH})`
 
-const DROP_INTEREST = `
-        WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, ${HASH}) THEN 'g'
+const DROP_REGISTRATION = `
+        WHEN pg_advisory_unlock_shared(${REGISTRATION_CLASS}, ${HASH}) THEN 'g'
         ELSE 'g' END`
 
 /**
@@ -200,26 +206,26 @@ const DROP_INTEREST = `
  * can be set and another process has one, and releases the key in any case.
  */
 const yieldTo = (giveUp: string, enters: boolean): string => `CASE
-        WHEN pg_try_advisory_lock(${INTEREST_CLASS}, ${HASH}) THEN CASE
-          WHEN pg_advisory_unlock(${INTEREST_CLASS}, ${HASH}) IS NULL THEN 'g'
-          WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, ${HASH}) THEN CASE WHEN ${giveUp} THEN 'd' ELSE 'n' END
-          WHEN pg_advisory_unlock(${LINE_CLASS}, ${HASH}) THEN 'g'
+        WHEN pg_try_advisory_lock(${REGISTRATION_CLASS}, ${HASH}) THEN CASE
+          WHEN pg_advisory_unlock(${REGISTRATION_CLASS}, ${HASH}) IS NULL THEN 'g'
+          WHEN NOT pg_try_advisory_lock(${SERVER_QUEUE_CLASS}, ${HASH}) THEN CASE WHEN ${giveUp} THEN 'd' ELSE 'n' END
+          WHEN pg_advisory_unlock(${SERVER_QUEUE_CLASS}, ${HASH}) THEN 'g'
           ELSE 'g' END
-        WHEN NOT ${SET_INTEREST} THEN CASE WHEN ${giveUp} THEN 'c' ELSE 'n' END
+        WHEN NOT ${SET_REGISTRATION} THEN CASE WHEN ${giveUp} THEN 'c' ELSE 'n' END
         ${
           enters
             ? `WHEN NOT pg_try_advisory_lock_shared(${BUCKET_CLASS}, ${HASH} & 31) THEN CASE
-          WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, ${HASH}) IS NULL THEN 'n'
+          WHEN pg_advisory_unlock_shared(${REGISTRATION_CLASS}, ${HASH}) IS NULL THEN 'n'
           WHEN ${giveUp} THEN 'c'
           ELSE 'n' END`
             : ''
         }
         WHEN ${giveUp} THEN 'w'
-        WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, ${HASH}) IS NULL THEN 'n'
+        WHEN pg_advisory_unlock_shared(${REGISTRATION_CLASS}, ${HASH}) IS NULL THEN 'n'
         ${enters ? `WHEN pg_advisory_unlock_shared(${BUCKET_CLASS}, ${HASH} & 31) IS NULL THEN 'n'` : ''}
         ELSE 'n' END`
 
-const DROP_MARK = `CASE
+const DROP_INTENT = `CASE
           WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) IS NULL THEN 'g'
           WHEN pg_advisory_unlock(${WRITER_CHECK_CLASS}, ${CHECK}) IS NULL THEN 'g'
           ELSE 'g' END`
@@ -264,36 +270,36 @@ const downgrade = (key: string): string => `CASE
  */
 const batch = (key: string): string => `${plainRows(key)}${sharedRows(key)}
       WHEN ${CODE.joinShared} THEN CASE
-        WHEN ${IS_MARKED} THEN 'n'
+        WHEN ${HAS_INTENT} THEN 'n'
         ELSE 'g' END
       WHEN ${CODE.waitExclusive} THEN CASE
-        WHEN NOT ${SET_INTEREST} THEN ${withoutInterest(`pg_try_advisory_lock(${key})`)}
-        WHEN NOT pg_try_advisory_lock(${key}) THEN CASE ${setMark(HASH, CHECK, 'w', MARKED.waiting)} END
-        ${DROP_INTEREST}
+        WHEN NOT ${SET_REGISTRATION} THEN ${withoutRegistration(`pg_try_advisory_lock(${key})`)}
+        WHEN NOT pg_try_advisory_lock(${key}) THEN CASE ${setIntentLock(HASH, CHECK, 'w', INTENT_SET.waiting)} END
+        ${DROP_REGISTRATION}
       WHEN ${CODE.waitShared} THEN CASE
-        WHEN NOT ${SET_INTEREST} THEN ${withoutInterest(`pg_try_advisory_lock_shared(${key})`)}
-        WHEN ${IS_MARKED} THEN 'w'
+        WHEN NOT ${SET_REGISTRATION} THEN ${withoutRegistration(`pg_try_advisory_lock_shared(${key})`)}
+        WHEN ${HAS_INTENT} THEN 'w'
         WHEN NOT pg_try_advisory_lock_shared(${key}) THEN 'w'
-        ${DROP_INTEREST}
+        ${DROP_REGISTRATION}
       WHEN ${CODE.insistShared} THEN CASE
-        WHEN NOT ${SET_INTEREST} THEN ${withoutInterest(`pg_try_advisory_lock_shared(${key})`)}
+        WHEN NOT ${SET_REGISTRATION} THEN ${withoutRegistration(`pg_try_advisory_lock_shared(${key})`)}
         WHEN NOT pg_try_advisory_lock_shared(${key}) THEN 'w'
-        ${DROP_INTEREST}
+        ${DROP_REGISTRATION}
       WHEN ${CODE.retryExclusive} THEN CASE
-        WHEN NOT pg_try_advisory_lock(${key}) THEN CASE ${setMark(HASH, CHECK, 'n', MARKED.no)} END
-        ${DROP_INTEREST}
-      WHEN ${CODE.retryMarked} THEN CASE
+        WHEN NOT pg_try_advisory_lock(${key}) THEN CASE ${setIntentLock(HASH, CHECK, 'n', INTENT_SET.no)} END
+        ${DROP_REGISTRATION}
+      WHEN ${CODE.retryWithIntent} THEN CASE
         WHEN NOT pg_try_advisory_lock(${key}) THEN 'n'
         WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) IS NULL THEN 'g'
         WHEN pg_advisory_unlock(${WRITER_CHECK_CLASS}, ${CHECK}) IS NULL THEN 'g'
-        ${DROP_INTEREST}
+        ${DROP_REGISTRATION}
       WHEN ${CODE.retryShared} THEN CASE
         WHEN NOT pg_try_advisory_lock_shared(${key}) THEN 'n'
-        ${DROP_INTEREST}
+        ${DROP_REGISTRATION}
       WHEN ${CODE.pollShared} THEN CASE
-        WHEN ${IS_MARKED} THEN 'n'
+        WHEN ${HAS_INTENT} THEN 'n'
         WHEN NOT pg_try_advisory_lock_shared(${key}) THEN 'n'
-        ${DROP_INTEREST}
+        ${DROP_REGISTRATION}
       WHEN ${CODE.takeShared} THEN CASE
         WHEN pg_try_advisory_lock_shared(${key}) THEN 'g'
         ELSE 'n' END
@@ -307,24 +313,24 @@ const batch = (key: string): string => `${plainRows(key)}${sharedRows(key)}
         ELSE 'r' END
       WHEN ${CODE.yieldExclusive} THEN ${yieldTo(`pg_advisory_unlock(${key})`, false)}
       WHEN ${CODE.yieldAndEnter} THEN ${yieldTo(`pg_advisory_unlock(${key})`, true)}
-      WHEN ${CODE.setIntent} THEN CASE ${setMark(HASH, CHECK, 'd', MARKED.done)} END
-      WHEN ${CODE.dropMark} THEN CASE
+      WHEN ${CODE.setIntent} THEN CASE ${setIntentLock(HASH, CHECK, 'd', INTENT_SET.done)} END
+      WHEN ${CODE.dropIntent} THEN CASE
         WHEN pg_advisory_unlock(${WRITER_CLASS}, ${HASH}) IS NULL THEN 'r'
         WHEN pg_advisory_unlock(${WRITER_CHECK_CLASS}, ${CHECK}) THEN 'r'
         ELSE 'r' END
       WHEN ${CODE.queueExclusive} THEN CASE
-        WHEN ${SET_INTEREST} THEN 'w'
+        WHEN ${SET_REGISTRATION} THEN 'w'
         ELSE 'c' END
       WHEN ${CODE.enterBucket} THEN CASE
         WHEN pg_try_advisory_lock_shared(${BUCKET_CLASS}, k::int4) THEN 'd'
         ELSE 'c' END
-      WHEN ${CODE.dropInterest} THEN CASE
-        WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, ${HASH}) THEN 'd'
+      WHEN ${CODE.dropRegistration} THEN CASE
+        WHEN pg_advisory_unlock_shared(${REGISTRATION_CLASS}, ${HASH}) THEN 'd'
         ELSE 'd' END
       WHEN ${CODE.nothing} THEN 'r'
       WHEN ${CODE.rejoinShared} THEN 'g'
       WHEN ${CODE.upgrade} THEN ${upgrade(key, "'g'")}
-      WHEN ${CODE.upgradeMarked} THEN ${upgrade(key, DROP_MARK)}
+      WHEN ${CODE.upgradeWithIntent} THEN ${upgrade(key, DROP_INTENT)}
       WHEN ${CODE.downgrade} THEN ${downgrade(key)}${FROM_ROWS}`
 
 export const BATCH: string = batch('k')

@@ -6,21 +6,21 @@ import { BatchEncoder, type EncodedBatch } from './batch-codec.js'
 import {
   BATCH,
   DROP_STALE,
-  MARKED,
+  INTENT_SET,
   PAIR_BATCH,
   PLAIN_BATCH,
   RELEASE_ONE,
   RETRY_ONE,
-  RETRY_ONE_MARKED,
+  RETRY_ONE_WITH_INTENT,
   SHARED_BATCH,
   TRY_ONE,
 } from './batch-sql.js'
 import { RegistrationBook } from './registration-book.js'
 import { bucketsIn } from '../keys/key-hash.js'
-import { BUCKET_CLASS, INTEREST_CLASS, type PostgresKey } from '../keys/key.js'
+import { BUCKET_CLASS, REGISTRATION_CLASS, type PostgresKey } from '../keys/key.js'
 
 /** What batches need from their owner. */
-export interface BatchPorts {
+export interface BatchHost {
   readonly clock: Clock
   /** The sequence of tokens, or null. */
   readonly fence: () => string | null
@@ -41,7 +41,7 @@ export class PostgresBatches {
   readonly book: RegistrationBook = new RegistrationBook()
   readonly #encoder = new BatchEncoder(this.book)
   readonly #serverId: number
-  readonly #ports: BatchPorts
+  readonly #host: BatchHost
   /** Buckets in which some process recently had a registration, one bit each. */
   #wanted = 0
   #batches = 0
@@ -49,9 +49,9 @@ export class PostgresBatches {
   #wasStale = 0
   #cancelDrop: Cancel | null = null
 
-  constructor(serverId: number, ports: BatchPorts) {
+  constructor(serverId: number, host: BatchHost) {
     this.#serverId = serverId
-    this.#ports = ports
+    this.#host = host
   }
 
   /**
@@ -93,25 +93,25 @@ export class PostgresBatches {
   }
 
   async #tryOne({ bits }: PostgresKey): Promise<BatchReply> {
-    const [row] = await this.#ports.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#ports.fence()])
+    const [row] = await this.#host.prepared<{ said: string }>(STATEMENTS.tryOne, [bits, this.#host.fence()])
     return attempted(row!.said)
   }
 
   async #retryOne(key: PostgresKey): Promise<BatchReply> {
     const { book } = this
-    const statement = book.isMarked(key) ? STATEMENTS.retryMarked : STATEMENTS.retryOne
-    const values = [key.bits, key.hash, key.check, this.#ports.fence()]
-    const [row] = await this.#ports.prepared<{ said: string }>(statement, values)
-    if (row!.said === MARKED.no) book.mark(key)
-    if (row!.said === SAID.no || row!.said === MARKED.no) return attempted(SAID.no)
-    book.unmark(key)
+    const statement = book.hasIntent(key) ? STATEMENTS.retryWithIntent : STATEMENTS.retryOne
+    const values = [key.bits, key.hash, key.check, this.#host.fence()]
+    const [row] = await this.#host.prepared<{ said: string }>(statement, values)
+    if (row!.said === INTENT_SET.no) book.setIntent(key)
+    if (row!.said === SAID.no || row!.said === INTENT_SET.no) return attempted(SAID.no)
+    book.clearIntent(key)
     book.gone(key.hash)
     this.#planDrop()
     return attempted(row!.said)
   }
 
   async #releaseOne({ bits, hash }: PostgresKey): Promise<BatchReply> {
-    const [row] = await this.#ports.prepared<{ said: string }>(STATEMENTS.releaseOne, [bits, hash])
+    const [row] = await this.#host.prepared<{ said: string }>(STATEMENTS.releaseOne, [bits, hash])
     return { answers: row!.said, token: null, delaysMs: null }
   }
 
@@ -137,11 +137,11 @@ export class PostgresBatches {
     if (this.#batches++ % LEARN_AGAIN_AFTER === 0) this.#wanted = 0
     const batch = this.#encoder.encode(operations, this.#wanted)
     const { codes, keys, hashes, mayGrant } = batch
-    const fence = mayGrant ? this.#ports.fence() : null
+    const fence = mayGrant ? this.#host.fence() : null
     const statement = isPair ? STATEMENTS.pairs : statementFor(batch)
     const isPlain = statement === STATEMENTS.plain
     const values = isPlain ? [codes, keys, fence] : [codes, keys, fence, hashes]
-    const { answers, token } = await this.#ports.ask<BatchRow>(statement, values)
+    const { answers, token } = await this.#host.ask<BatchRow>(statement, values)
     const wanted = wantedIn(answers, batch)
     this.#wanted |= wanted
     const decoded = decodeAnswers(answers, operations, batch, wanted, this.book)
@@ -155,7 +155,7 @@ export class PostgresBatches {
    */
   #planDrop(): void {
     const { stale, strays } = this.book
-    if (stale !== 0 || strays.size > 0) this.#cancelDrop ??= this.#ports.clock.after(LINGER_MS, this.#drop)
+    if (stale !== 0 || strays.size > 0) this.#cancelDrop ??= this.#host.clock.after(LINGER_MS, this.#drop)
   }
 
   readonly #drop = (): void => {
@@ -174,8 +174,8 @@ export class PostgresBatches {
     if (numbers.length === 0) return
     for (const hash of strays) book.gone(hash)
     book.exit(buckets)
-    const classes = numbers.map((_, i) => (i < strays.length ? INTEREST_CLASS : BUCKET_CLASS))
-    await this.#ports.prepared(STATEMENTS.dropStale, [classes, numbers, this.#serverId])
+    const classes = numbers.map((_, i) => (i < strays.length ? REGISTRATION_CLASS : BUCKET_CLASS))
+    await this.#host.prepared(STATEMENTS.dropStale, [classes, numbers, this.#serverId])
   }
 }
 
@@ -213,7 +213,7 @@ const LEARN_AGAIN_AFTER = 256
 const STATEMENTS = {
   tryOne: { name: 'lockpool_try', text: TRY_ONE },
   retryOne: { name: 'lockpool_retry', text: RETRY_ONE },
-  retryMarked: { name: 'lockpool_retry_marked', text: RETRY_ONE_MARKED },
+  retryWithIntent: { name: 'lockpool_retry_marked', text: RETRY_ONE_WITH_INTENT },
   releaseOne: { name: 'lockpool_release', text: RELEASE_ONE },
   plain: { name: 'lockpool_plain', text: PLAIN_BATCH },
   shared: { name: 'lockpool_shared', text: SHARED_BATCH },

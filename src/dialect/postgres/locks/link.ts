@@ -18,7 +18,7 @@ import { ServerQueue, type QueueWait } from './server-queue.js'
 import { IS_QUEUED_FOR } from './server-queue-sql.js'
 import { carryOutPermits } from './permits.js'
 import { makeHold } from './reconcile.js'
-import { IS_WANTED, RING, TELL } from '../notify/notify-sql.js'
+import { IS_WANTED, NOTIFY_WAITERS, SEND_NOTIFICATION } from '../notify/notify-sql.js'
 import { HEARTBEAT } from '../connection/heartbeat-sql.js'
 import { RESET_SETTINGS } from '../session/settings-sql.js'
 import { serverName } from '../timeline/server-identity.js'
@@ -39,11 +39,11 @@ export class PostgresLink implements LockLink {
   readonly shortfall: string | null
   readonly keepsNames: boolean
   readonly keepsReports: boolean
-  readonly hearsRequests: boolean
+  readonly receivesRequests: boolean
   readonly #server: ServerConnection
   readonly #fence: PostgresFence
   readonly #started: string | null
-  readonly #marks: PostgresHoldRecords | null
+  readonly #holdRecords: PostgresHoldRecords | null
   readonly #batches: PostgresBatches
   readonly #queue: ServerQueue
   readonly #sender: string
@@ -68,12 +68,12 @@ export class PostgresLink implements LockLink {
     this.shortfall = facts.shortfall
     this.keepsNames = facts.keepsNames
     this.keepsReports = facts.keepsReports
-    this.hearsRequests = facts.hearsRequests
+    this.receivesRequests = facts.receivesRequests
     this.#server = server
     this.#fence = new PostgresFence(server, facts, settings)
     this.#started = facts.started
     this.#queue = new ServerQueue(server, facts.quietWaitMs)
-    this.#marks = facts.marks
+    this.#holdRecords = facts.holdRecords
     this.#sender = settings.sender
     this.#channel = channel
     this.#ended = ended
@@ -90,8 +90,8 @@ export class PostgresLink implements LockLink {
   }
 
   run(operations: readonly LockOperation[]): Promise<BatchReply> {
-    if (this.#marks === null) return this.#runAll(operations)
-    return this.#marks.around(operations, () => this.#runAll(operations))
+    if (this.#holdRecords === null) return this.#runAll(operations)
+    return this.#holdRecords.around(operations, () => this.#runAll(operations))
   }
 
   get longestWaitMs(): number {
@@ -104,7 +104,7 @@ export class PostgresLink implements LockLink {
       const { oid } = this.#fence
       return this.#fence.drawn(await this.#queue.enqueue(key, operation.mode, waitMs, oid, this.#checkPid))
     }
-    return this.#marks === null ? enqueue() : this.#marks.around([operation], enqueue)
+    return this.#holdRecords === null ? enqueue() : this.#holdRecords.around([operation], enqueue)
   }
 
   readonly #checkPid = (pid: number): void => this.#checkSession(pid)
@@ -122,7 +122,7 @@ export class PostgresLink implements LockLink {
   }
 
   delayEnded(key: KeyCode, mode: LockMode): Promise<void> {
-    return this.#marks === null ? Promise.resolve() : this.#marks.settled(key, mode)
+    return this.#holdRecords === null ? Promise.resolve() : this.#holdRecords.delayEnded(key, mode)
   }
 
   async attachDelayEnded(): Promise<void> {
@@ -261,10 +261,10 @@ export class PostgresLink implements LockLink {
 const INVALID_SQL_STATEMENT_NAME = '26000'
 
 const STATEMENTS = {
-  ring: { name: 'lockpool_ring', text: RING },
+  ring: { name: 'lockpool_ring', text: NOTIFY_WAITERS },
   isWanted: { name: 'lockpool_is_wanted', text: IS_WANTED },
   isQueuedFor: { name: 'lockpool_is_queued_for', text: IS_QUEUED_FOR },
-  tell: { name: 'lockpool_tell', text: TELL },
+  tell: { name: 'lockpool_tell', text: SEND_NOTIFICATION },
   heartbeat: { name: 'lockpool_heartbeat', text: HEARTBEAT },
   holders: { name: 'lockpool_holders', text: ADVISORY_HOLDERS },
 } as const

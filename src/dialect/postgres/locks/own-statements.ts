@@ -5,11 +5,11 @@ import {
   PLAIN_BATCH,
   RELEASE_ONE,
   RETRY_ONE,
-  RETRY_ONE_MARKED,
+  RETRY_ONE_WITH_INTENT,
   SHARED_BATCH,
   TRY_ONE,
 } from './batch-sql.js'
-import { MARK, SETTLE, UNMARK } from '../fencing/hold-record-sql.js'
+import { RECORD_HOLDS, DELETE_LEFTOVER, DELETE_HOLDS } from '../fencing/hold-record-sql.js'
 import {
   EXCLUSIVE_QUEUE,
   EXCLUSIVE_PAIR_QUEUE,
@@ -33,7 +33,7 @@ import {
   WITHDRAW_POOL,
   WITHDRAW_SHARE,
 } from './announcement-sql.js'
-import { IS_WANTED, RING, TELL } from '../notify/notify-sql.js'
+import { IS_WANTED, NOTIFY_WAITERS, SEND_NOTIFICATION } from '../notify/notify-sql.js'
 import { HEARTBEAT } from '../connection/heartbeat-sql.js'
 
 /** All statements that a session may send while it holds locks of a pool. */
@@ -42,20 +42,20 @@ const STATEMENTS: readonly string[] = [
   ...[
     DROP_STALE,
     RETRY_ONE,
-    RETRY_ONE_MARKED,
+    RETRY_ONE_WITH_INTENT,
     SHARED_BATCH,
     IS_QUEUED_FOR,
     IS_WANTED,
-    RING,
+    NOTIFY_WAITERS,
     TABLE_USE,
-    TELL,
+    SEND_NOTIFICATION,
     TRY_ONE,
     UNLOCK_EACH,
     WITHDRAW_POOL,
     WITHDRAW_SHARE,
   ],
   ...[TAKE_PERMITS, TAKE_ONE_PERMIT, RELEASE_ONE_PERMIT, RELEASE_PERMITS, LEAVE_PERMITS, OTHER_PERMITS],
-  ...[MARK, SETTLE, UNMARK],
+  ...[RECORD_HOLDS, DELETE_LEFTOVER, DELETE_HOLDS],
   ...[EXCLUSIVE_QUEUE, EXCLUSIVE_PAIR_QUEUE, SHARED_QUEUE, SHARED_PAIR_QUEUE].flatMap((line) =>
     Object.values(line),
   ),

@@ -1,4 +1,4 @@
-import { INTEREST_CLASS, LINE_CLASS } from '../keys/key.js'
+import { REGISTRATION_CLASS, SERVER_QUEUE_CLASS } from '../keys/key.js'
 
 /**
  * The statements for permits of semaphores.
@@ -28,13 +28,13 @@ SELECT
     WHEN NOT is_ready THEN CASE WHEN count(slot) < $6::int4 THEN 'crowded' ELSE 'done' END
     WHEN $8::int4 IS NULL THEN CASE WHEN count(slot) < $6::int4 AND $10::bool THEN 'waiting' ELSE 'done' END
     WHEN count(slot) < $6::int4 THEN 'waiting'
-    WHEN pg_advisory_unlock_shared(${INTEREST_CLASS}, $8::int4) THEN 'done'
+    WHEN pg_advisory_unlock_shared(${REGISTRATION_CLASS}, $8::int4) THEN 'done'
     ELSE 'done'
   END AS said,
   pg_backend_pid() AS pid
 FROM (
-  SELECT CASE WHEN $9::bool THEN pg_try_advisory_lock_shared(${INTEREST_CLASS}, $8::int4) ELSE true END AS is_ready
-) AS interest
+  SELECT CASE WHEN $9::bool THEN pg_try_advisory_lock_shared(${REGISTRATION_CLASS}, $8::int4) ELSE true END AS is_ready
+) AS registration
 LEFT JOIN LATERAL (
   SELECT
     slot,
@@ -72,15 +72,15 @@ LEFT JOIN LATERAL (
  * `d`: released. `a`: released, and a session is in the server's queue for the slot. `n`: it was not held. The queue is
  * checked before the release, because a session that gets the slot leaves the queue a moment later.
  */
-const giveUp = (slot: string, line: string): string => `CASE
-    WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, ${line}) THEN CASE WHEN pg_advisory_unlock(${slot}) THEN 'a' ELSE 'n' END
-    WHEN pg_advisory_unlock(${LINE_CLASS}, ${line}) IS NULL THEN 'n'
+const giveUp = (slot: string, queueHash: string): string => `CASE
+    WHEN NOT pg_try_advisory_lock(${SERVER_QUEUE_CLASS}, ${queueHash}) THEN CASE WHEN pg_advisory_unlock(${slot}) THEN 'a' ELSE 'n' END
+    WHEN pg_advisory_unlock(${SERVER_QUEUE_CLASS}, ${queueHash}) IS NULL THEN 'n'
     WHEN pg_advisory_unlock(${slot}) THEN 'd'
     ELSE 'n' END`
 
-const LOOK_FOR_INTEREST = `CASE
-    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $3::int4) THEN 'wanted'
-    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $3::int4) THEN 'done'
+const CHECK_REGISTRATIONS = `CASE
+    WHEN NOT pg_try_advisory_lock(${REGISTRATION_CLASS}, $3::int4) THEN 'wanted'
+    WHEN pg_advisory_unlock(${REGISTRATION_CLASS}, $3::int4) THEN 'done'
     ELSE 'done' END`
 
 /** Does the same as RELEASE_PERMITS for one slot. */
@@ -88,7 +88,7 @@ export const RELEASE_ONE_PERMIT: string = `
 SELECT
   ${giveUp('$1::int8 + $2::int4', '$5::int4')} AS answers,
   CASE WHEN $4::int8 IS NOT NULL THEN pg_advisory_unlock_shared($4::int8) END AS exited,
-  ${LOOK_FOR_INTEREST} AS said,
+  ${CHECK_REGISTRATIONS} AS said,
   pg_backend_pid() AS pid`
 
 /**
@@ -97,16 +97,16 @@ SELECT
  */
 export const RELEASE_PERMITS: string = `
 SELECT
-  string_agg(${giveUp('$1::int8 + slot', 'line')}, '' ORDER BY place) AS answers,
+  string_agg(${giveUp('$1::int8 + slot', 'queue_hash')}, '' ORDER BY place) AS answers,
   pg_advisory_unlock_shared($4::int8) AS exited,
-  ${LOOK_FOR_INTEREST} AS said,
+  ${CHECK_REGISTRATIONS} AS said,
   pg_backend_pid() AS pid
-FROM unnest($2::int4[], $5::int4[]) WITH ORDINALITY AS released (slot, line, place)`
+FROM unnest($2::int4[], $5::int4[]) WITH ORDINALITY AS released (slot, queue_hash, place)`
 
 /** Drops the registration under the hash `$1`, if it is not null, and the shape `$2` if the session holds no slot. */
 export const LEAVE_PERMITS: string = `
 SELECT
-  pg_advisory_unlock_shared(${INTEREST_CLASS}, $1::int4) AS has_left,
+  pg_advisory_unlock_shared(${REGISTRATION_CLASS}, $1::int4) AS has_left,
   pg_advisory_unlock_shared($2::int8) AS exited,
   pg_backend_pid() AS pid`
 

@@ -41,7 +41,7 @@ export async function carryOutPermits(
     operation.kind === 'enqueue'
       ? carryOutInQueue(askInQueue, operation, fence, book)
       : carryOut(ask, operation, fence, book),
-    operation.looks ? lookForOthers(ask, operation) : null,
+    operation.looks ? readOtherPermits(ask, operation) : null,
   ])
   return { ...done, otherPermits }
 }
@@ -76,12 +76,12 @@ async function carryOutInQueue(
 ): Promise<Done> {
   const { semaphore, from, waitMs } = operation
   let isFree = false
-  const heard = (wasFree: boolean): void => void (isFree = wasFree)
+  const onFirstRow = (wasFree: boolean): void => void (isFree = wasFree)
   const wait: QueueWait = {
     key: (semaphore as PostgresSemaphore).slot(from),
     mode: 'exclusive',
     waitMs,
-    heard,
+    onFirstRow,
   }
   const ask: Ask = (statement, values) => askInQueue(wait, statement, values)
   const done = await carryOut(ask, operation, fence, book)
@@ -158,7 +158,7 @@ async function leave(ask: Ask, { semaphore, exits }: PermitOperation, book: Regi
   return { taken: [], said: 'done', missing: [] }
 }
 
-async function lookForOthers(ask: Ask, { semaphore }: PermitOperation): Promise<number | null> {
+async function readOtherPermits(ask: Ask, { semaphore }: PermitOperation): Promise<number | null> {
   const values = [shapesOf(semaphore as PostgresSemaphore), semaphore.permits]
   const row = await ask<{ permits: number | null; pid: number }>(STATEMENTS.others, values)
   return row.permits

@@ -4,7 +4,7 @@ import type { RegistrationBook } from './registration-book.js'
 import { bucketOf } from '../keys/key-hash.js'
 import {
   BUCKET_CLASS,
-  INTEREST_CLASS,
+  REGISTRATION_CLASS,
   WRITER_CHECK_CLASS,
   WRITER_CLASS,
   type PostgresKey,
@@ -65,9 +65,9 @@ function rewrite(book: RegistrationBook, expected: readonly Holding[], held: Rea
   for (const holding of expected) {
     if (isLock(holding)) continue
     const key = holding.key as PostgresKey
-    if (marksOf(key, held).length > 0) book.mark(key)
+    if (intentsOf(key, held).length > 0) book.setIntent(key)
     if (holding.what === 'intent') continue
-    if (held.has(nameOf(interestIn(key)))) book.add(key)
+    if (held.has(nameOf(registrationOf(key)))) book.add(key)
     if (held.has(nameOf(bucketFor(key)))) book.enter(key.hash)
   }
 }
@@ -76,8 +76,8 @@ function rewrite(book: RegistrationBook, expected: readonly Holding[], held: Rea
 function holdsOf(holding: Holding, held: ReadonlySet<string>): ServerHold[] {
   const key = holding.key as PostgresKey
   if (isLock(holding)) return [lockOf(holding)]
-  if (holding.what === 'intent') return marksOf(key, held)
-  return [interestIn(key), bucketFor(key), ...marksOf(key, held)]
+  if (holding.what === 'intent') return intentsOf(key, held)
+  return [registrationOf(key), bucketFor(key), ...intentsOf(key, held)]
 }
 
 function lockOf({ key, what }: Holding): ServerHold {
@@ -85,8 +85,8 @@ function lockOf({ key, what }: Holding): ServerHold {
   return { bits, is_pair: isPair, is_exclusive: what === 'exclusive' }
 }
 
-function interestIn({ hash }: PostgresKey): ServerHold {
-  return { bits: pairBits(INTEREST_CLASS, hash), is_pair: true, is_exclusive: false }
+function registrationOf({ hash }: PostgresKey): ServerHold {
+  return { bits: pairBits(REGISTRATION_CLASS, hash), is_pair: true, is_exclusive: false }
 }
 
 function bucketFor({ hash }: PostgresKey): ServerHold {
@@ -94,7 +94,7 @@ function bucketFor({ hash }: PostgresKey): ServerHold {
 }
 
 /** Returns both halves of an intent lock, or none: a half is never kept. */
-function marksOf({ hash, check }: PostgresKey, held: ReadonlySet<string>): ServerHold[] {
+function intentsOf({ hash, check }: PostgresKey, held: ReadonlySet<string>): ServerHold[] {
   const halves = [
     { bits: pairBits(WRITER_CLASS, hash), is_pair: true, is_exclusive: true },
     { bits: pairBits(WRITER_CHECK_CLASS, check), is_pair: true, is_exclusive: true },

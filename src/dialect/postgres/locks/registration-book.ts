@@ -1,7 +1,7 @@
 import { BUCKETS, bucketOf } from '../keys/key-hash.js'
 import type { PostgresKey } from '../keys/key.js'
 
-type Interested = Pick<PostgresKey, 'id' | 'hash'>
+type RegisteredKey = Pick<PostgresKey, 'id' | 'hash'>
 
 /**
  * What one session has on the server besides locks: registrations, by the hashes of their keys; the buckets of those
@@ -14,17 +14,17 @@ export class RegistrationBook {
    * By hash, the key that the registration is for. It is a list if several keys of this session share the hash, a case
    * in billions; the list is empty when none of them needs the registration any more.
    */
-  readonly #keys = new Map<number, Interested | readonly Interested[]>()
+  readonly #keys = new Map<number, RegisteredKey | readonly RegisteredKey[]>()
   /** Hashes whose registration is set but not needed by any key. */
   readonly #strays = new Set<number>()
-  readonly #marked = new Set<string>()
+  readonly #intents = new Set<string>()
   /** The number of registered hashes in each bucket. */
   readonly #hashesIn = new Uint32Array(BUCKETS)
   /** One bit per bucket: those that the session has entered, and those that it needs. */
   #entered = 0
   #needed = 0
 
-  hasRegistration({ id, hash }: Interested): boolean {
+  hasRegistration({ id, hash }: RegisteredKey): boolean {
     const keys = this.#keys.get(hash)
     if (keys === undefined) return false
     return isList(keys) ? keys.some((key) => key.id === id) : keys.id === id
@@ -35,12 +35,12 @@ export class RegistrationBook {
     return this.#keys.has(hash)
   }
 
-  isMarked({ id }: Interested): boolean {
-    return this.#marked.size > 0 && this.#marked.has(id)
+  hasIntent({ id }: RegisteredKey): boolean {
+    return this.#intents.size > 0 && this.#intents.has(id)
   }
 
   /** Whether the registration under this hash is, or would be, for this key only. */
-  isAlone({ id, hash }: Interested): boolean {
+  isAlone({ id, hash }: RegisteredKey): boolean {
     const keys = this.#keys.get(hash)
     return keys === undefined || (isList(keys) ? keys.length === 0 : keys.id === id)
   }
@@ -59,7 +59,7 @@ export class RegistrationBook {
     return this.#strays
   }
 
-  add(key: Interested): void {
+  add(key: RegisteredKey): void {
     const keys = this.#keys.get(key.hash)
     if (keys === undefined) {
       this.#keys.set(key.hash, key)
@@ -75,7 +75,7 @@ export class RegistrationBook {
   /**
    * This key no longer needs a registration. The lock for it stays, for other keys or until it is dropped as a stray.
    */
-  remove(key: Interested): void {
+  remove(key: RegisteredKey): void {
     const keys = this.#keys.get(key.hash)
     if (keys === undefined || !this.hasRegistration(key)) return
     const left = isList(keys) ? keys.filter(({ id }) => id !== key.id) : []
@@ -91,12 +91,12 @@ export class RegistrationBook {
     if (--this.#hashesIn[bucket]! === 0) this.#needed &= ~bitOf(hash)
   }
 
-  mark({ id }: Interested): void {
-    this.#marked.add(id)
+  setIntent({ id }: RegisteredKey): void {
+    this.#intents.add(id)
   }
 
-  unmark({ id }: Interested): void {
-    this.#marked.delete(id)
+  clearIntent({ id }: RegisteredKey): void {
+    this.#intents.delete(id)
   }
 
   enter(hash: number): void {
@@ -111,7 +111,7 @@ export class RegistrationBook {
   clear(): void {
     this.#keys.clear()
     this.#strays.clear()
-    this.#marked.clear()
+    this.#intents.clear()
     this.#hashesIn.fill(0)
     this.#entered = this.#needed = 0
   }
@@ -122,6 +122,6 @@ export function bitOf(hash: number): number {
   return 1 << bucketOf(hash)
 }
 
-function isList(keys: Interested | readonly Interested[]): keys is readonly Interested[] {
+function isList(keys: RegisteredKey | readonly RegisteredKey[]): keys is readonly RegisteredKey[] {
   return Array.isArray(keys)
 }

@@ -1,4 +1,4 @@
-import { LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from '../keys/key.js'
+import { SERVER_QUEUE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from '../keys/key.js'
 
 /**
  * A wait for a key in the server's own queue. Two statements go before the one that takes the key, with a single Sync behind
@@ -13,19 +13,19 @@ import { LINE_CLASS, WRITER_CHECK_CLASS, WRITER_CLASS } from '../keys/key.js'
  * another writer has them, so that readers yield. `$1` is the longest wait in milliseconds, `$2` the key in digits, `$3` its
  * hash and, for a writer, `$4` its second hash.
  */
-const enterQueue = (mark: string, tryKey: string): string => `
+const enterQueue = (intentCheck: string, tryKey: string): string => `
 SELECT
   set_config('lock_timeout', $1, true),
   set_config('lockpool.key', $2, true),
   CASE
-    WHEN pg_try_advisory_xact_lock_shared(${LINE_CLASS}, $3::int4) IS NULL THEN ''
-    ${mark}
+    WHEN pg_try_advisory_xact_lock_shared(${SERVER_QUEUE_CLASS}, $3::int4) IS NULL THEN ''
+    ${intentCheck}
     WHEN ${tryKey} THEN 'free'
     ELSE 'come'
   END`
 
 /** Takes the second lock only with the first. */
-const MARK = `WHEN CASE
+const INTENT_CHECK = `WHEN CASE
       WHEN pg_try_advisory_xact_lock(${WRITER_CLASS}, $3::int4)
         THEN pg_try_advisory_xact_lock(${WRITER_CHECK_CLASS}, $4::int4) IS NULL
       ELSE false END THEN ''`
@@ -77,9 +77,9 @@ const PAIR = `split_part($2::text, ' ', 1)::int4, split_part($2::text, ' ', 2)::
 const PAIR_KEY = `split_part(${KEY}, ' ', 1)::int4, split_part(${KEY}, ' ', 2)::int4`
 
 function queueSql(suffix: '' | '_shared', isPair: boolean): QueueSql {
-  const mark = suffix === '' ? MARK : ''
+  const intentCheck = suffix === '' ? INTENT_CHECK : ''
   return {
-    come: enterQueue(mark, `pg_try_advisory_xact_lock${suffix}(${isPair ? PAIR : BIGINT})`),
+    come: enterQueue(intentCheck, `pg_try_advisory_xact_lock${suffix}(${isPair ? PAIR : BIGINT})`),
     wait: waitFor(`pg_advisory_xact_lock${suffix}(${isPair ? PAIR_KEY : `${KEY}::int8`})`),
     take: takeIt(
       `pg_try_advisory_lock${suffix}(${isPair ? '$1::int4, $2::int4' : '$1::int8'})`,

@@ -19,7 +19,7 @@ export interface QueueWait {
   readonly mode: LockMode
   readonly waitMs: number
   /** Called with true if the key was free at once. */
-  readonly heard: (wasFree: boolean) => void
+  readonly onFirstRow: (wasFree: boolean) => void
 }
 
 /** The waits of one session in the server queue. */
@@ -49,8 +49,12 @@ export class ServerQueue {
     const { take } = stepsFor(key, mode)
     const values = key.isPair ? [key.high, key.low, fence] : [key.bits, fence]
     let isFree = false
-    const heard = (wasFree: boolean): void => void (isFree = wasFree)
-    const row = await this.behind<{ said: string; pid: number }>({ key, mode, waitMs, heard }, take, values)
+    const onFirstRow = (wasFree: boolean): void => void (isFree = wasFree)
+    const row = await this.behind<{ said: string; pid: number }>(
+      { key, mode, waitMs, onFirstRow },
+      take,
+      values,
+    )
     check(row.pid)
     if (row.said === SAID.no) return { answers: SAID.no, token: null, delaysMs: null }
     const token = row.said === SAID.granted ? null : row.said
@@ -62,7 +66,7 @@ export class ServerQueue {
    * able to end the wait without the client.
    */
   async behind<Row extends object>(
-    { key, mode, waitMs, heard }: QueueWait,
+    { key, mode, waitMs, onFirstRow }: QueueWait,
     statement: Prepared,
     values: OwnValue[],
   ): Promise<Row> {
@@ -74,7 +78,7 @@ export class ServerQueue {
       { statement: wait, values: [] },
     ]
     try {
-      const first = (row: TextRow): void => heard(row[STATE_COLUMN] === 'free')
+      const first = (row: TextRow): void => onFirstRow(row[STATE_COLUMN] === 'free')
       const [row] = await this.#server.stepped<Row>(steps, statement, values, first)
       this.#failures = 0
       return row!

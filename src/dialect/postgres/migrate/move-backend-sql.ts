@@ -19,7 +19,7 @@ UPDATE lockpool.backend AS backend SET backend = $2, used_by = $3, since = pg_ca
 WHERE backend.namespace {=} $1 AND backend.backend {=} 'moving'`)
 
 /** The other sessions of this database, with the last statement of each. */
-export const LAST_WORDS: string = own(`
+export const OTHER_SESSIONS: string = own(`
 SELECT activity.pid, coalesce(activity.application_name, '') AS application, activity.query
 FROM pg_catalog.pg_stat_activity AS activity
 WHERE activity.datname {=} pg_catalog.current_database() AND activity.pid {<>} pg_catalog.pg_backend_pid()

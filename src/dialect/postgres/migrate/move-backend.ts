@@ -6,7 +6,7 @@ import { READ_BACKEND } from '../schema/backend-sql.js'
 import {
   BEGIN_MOVE,
   END_MOVE,
-  LAST_WORDS,
+  OTHER_SESSIONS,
   MEMBERS,
   TOKENS_TO_ROWS,
   TOKENS_TO_SEQUENCE,
@@ -89,7 +89,7 @@ async function untilQuiet(
 async function sessions(connection: ServerConnection): Promise<string[]> {
   const found = await rows<{ pid: number; application: string; query: string | null }[]>(
     connection,
-    LAST_WORDS,
+    OTHER_SESSIONS,
     [],
   )
   const unseen = found.filter(({ query }) => query === null || query === '<insufficient privilege>')

@@ -1,4 +1,4 @@
-import { INTEREST_CLASS, LINE_CLASS } from '../keys/key.js'
+import { REGISTRATION_CLASS, SERVER_QUEUE_CLASS } from '../keys/key.js'
 
 /** The statements that send wake-ups, and those of the connection that listens for them. */
 
@@ -8,7 +8,7 @@ import { INTEREST_CLASS, LINE_CLASS } from '../keys/key.js'
  * release: when the queue of notifications is full, it fails with 54000, and a release in the same statement would have
  * happened all the same, without an answer (measured).
  */
-export const RING: string = `
+export const NOTIFY_WAITERS: string = `
 SELECT
   wanted,
   pg_notify('lockpool_1', $1 || wanted),
@@ -17,8 +17,8 @@ FROM (
   SELECT string_agg(id, ' ') AS wanted
   FROM unnest($2::text[], $3::int4[]) AS released (id, h)
   WHERE CASE
-    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, h) THEN true
-    WHEN pg_advisory_unlock(${INTEREST_CLASS}, h) THEN false
+    WHEN NOT pg_try_advisory_lock(${REGISTRATION_CLASS}, h) THEN true
+    WHEN pg_advisory_unlock(${REGISTRATION_CLASS}, h) THEN false
     ELSE true END
 ) AS looked
 WHERE wanted IS NOT NULL`
@@ -27,14 +27,14 @@ WHERE wanted IS NOT NULL`
 export const IS_WANTED: string = `
 SELECT
   CASE
-    WHEN NOT pg_try_advisory_lock(${INTEREST_CLASS}, $1::int4) THEN true
-    WHEN pg_advisory_unlock(${INTEREST_CLASS}, $1::int4) IS NULL THEN true
-    WHEN NOT pg_try_advisory_lock(${LINE_CLASS}, $1::int4) THEN true
-    ELSE NOT pg_advisory_unlock(${LINE_CLASS}, $1::int4)
+    WHEN NOT pg_try_advisory_lock(${REGISTRATION_CLASS}, $1::int4) THEN true
+    WHEN pg_advisory_unlock(${REGISTRATION_CLASS}, $1::int4) IS NULL THEN true
+    WHEN NOT pg_try_advisory_lock(${SERVER_QUEUE_CLASS}, $1::int4) THEN true
+    ELSE NOT pg_advisory_unlock(${SERVER_QUEUE_CLASS}, $1::int4)
   END AS is_wanted,
   pg_backend_pid() AS pid`
 
-export const TELL = `SELECT pg_notify($1::text, $2)`
+export const SEND_NOTIFICATION = `SELECT pg_notify($1::text, $2)`
 
 /** PostgreSQL must not end the session of the listener for being idle, because it is idle on purpose. */
 export const NEVER_TOO_IDLE = `SET idle_session_timeout = 0`

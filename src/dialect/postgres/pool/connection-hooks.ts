@@ -50,7 +50,7 @@ export async function greet(
   try {
     await orAbort(greeting(), signal)
   } finally {
-    LeasedConnection.endLoan(client)
+    LeasedConnection.endCheckout(client)
   }
 }
 

@@ -5,7 +5,7 @@ import { ConnectionPool, type PoolPorts } from '../../../pool/connection-pool.js
 import type { ConnectionFactory } from '../../../pool/connection-factory.js'
 import type { PoolEvents } from '../../../pool/pool-events.js'
 import type { PoolOptions } from '../../../pool/pool-options.js'
-import { graft } from './graft.js'
+import { withAncestor } from './with-ancestor.js'
 import type { LeasedConnection } from './leased-connection.js'
 import type { PostgresConnection } from '../connection/connection.js'
 
@@ -26,7 +26,10 @@ export interface ClientEvents {
 /** The type of listeners in Node's own types. */
 type AnyListener = (...args: any[]) => void
 
-const Both: typeof ConnectionPool<PostgresConnection> = graft(ConnectionPool<PostgresConnection>, pg.Pool)
+const Both: typeof ConnectionPool<PostgresConnection> = withAncestor(
+  ConnectionPool<PostgresConnection>,
+  pg.Pool,
+)
 
 const node = EventEmitter.prototype
 
@@ -115,12 +118,12 @@ export abstract class EmittingPool extends Both implements EventEmitter {
   #follow(event: string | symbol): this {
     if (!isOwn(event)) return this
     const followed = this.#followed.get(event)
-    const isHeard = this.listenerCount(event) > 0
-    if (isHeard && followed === undefined) {
-      const tellAll: Listener<unknown> = (what) => this.#tellAll(event, what)
-      this.#followed.set(event, tellAll)
-      super.on(event, tellAll)
-    } else if (!isHeard && followed !== undefined) {
+    const hasListener = this.listenerCount(event) > 0
+    if (hasListener && followed === undefined) {
+      const forward: Listener<unknown> = (what) => this.#forward(event, what)
+      this.#followed.set(event, forward)
+      super.on(event, forward)
+    } else if (!hasListener && followed !== undefined) {
       this.#followed.delete(event)
       super.off(event, followed)
     }
@@ -128,7 +131,7 @@ export abstract class EmittingPool extends Both implements EventEmitter {
   }
 
   /** Calls every listener, like the pool itself: one that throws does not keep the event from the others. */
-  #tellAll(event: keyof PoolEvents, what: unknown): void {
+  #forward(event: keyof PoolEvents, what: unknown): void {
     for (const listener of this.rawListeners(event)) {
       try {
         Reflect.apply(listener, this, [what])
@@ -144,7 +147,7 @@ export abstract class EmittingPool extends Both implements EventEmitter {
    * @internal Emits an event. If a listener throws, the borrower still gets its connection, and the error becomes an
    * uncaught exception.
    */
-  protected tell<Name extends keyof ClientEvents>(event: Name, ...args: ClientEvents[Name]): void {
+  protected emitSafely<Name extends keyof ClientEvents>(event: Name, ...args: ClientEvents[Name]): void {
     try {
       this.emit(event, ...args)
     } catch (error) {

@@ -4,7 +4,7 @@ import type { ConnectionFactory, Progress } from '../../../pool/connection-facto
 import type { Lease } from '../../../pool/lease.js'
 import { checkGreeted, greet, type ConnectionHooks } from './connection-hooks.js'
 import { SessionState, type ReportFound } from '../reset/session-state.js'
-import { keepProcess } from '../connection/driver-client.js'
+import { setKeepsProcess } from '../connection/driver-client.js'
 import { PrimaryFinder, type FinderPorts } from '../hosts/primary-finder.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { PostgresConnection } from '../connection/connection.js'
@@ -97,11 +97,11 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   }
 
   ref(connection: PostgresConnection): void {
-    keepProcess((connection as ServerConnection).client, true)
+    setKeepsProcess((connection as ServerConnection).client, true)
   }
 
   unref(connection: PostgresConnection): void {
-    keepProcess((connection as ServerConnection).client, false)
+    setKeepsProcess((connection as ServerConnection).client, false)
   }
 
   onEnd(connection: PostgresConnection, ended: (cause: Error) => void): void {
@@ -111,7 +111,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   lease(connection: PostgresConnection, lease: Lease): PostgresConnection & Lease {
     const state = this.#states.get(connection)!
     const server = connection as ServerConnection
-    state.lend(server)
+    state.checkOut(server)
     if (server.hasLostSettings && this.#hooks.onConnect !== undefined) this.#greetBehind(server)
     return new LeasedConnection(server, lease, state)
   }

@@ -56,10 +56,10 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
       if (this.#isBack && !server.hasEnded) throw releasedTwice()
       if (this.#isOver) return
       this.#end()
-      const asTold = destroy instanceof Error ? destroy : Boolean(destroy)
-      this.#isBack = asTold === false
-      lease.release(asTold)
-      this.#released?.(asTold || undefined, this)
+      const reason = destroy instanceof Error ? destroy : Boolean(destroy)
+      this.#isBack = reason === false
+      lease.release(reason)
+      this.#released?.(reason || undefined, this)
     }
   }
 
@@ -84,7 +84,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     return client
   }
 
-  /** @internal Wraps a connection that was not checked out from a pool. `endLoan` ends it. */
+  /** @internal Wraps a connection that was not checked out from a pool. `endCheckout` ends it. */
   static lentFor(server: ServerConnection): LeasedConnection {
     const release = (destroy?: boolean | Error): void => void (destroy && server.destroy())
     const lease = { release, [Symbol.asyncDispose]: () => Promise.resolve() }
@@ -92,7 +92,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   }
 
   /** @internal Ends such a client, even if the program still has a reference to it. */
-  static endLoan(client: LeasedConnection): void {
+  static endCheckout(client: LeasedConnection): void {
     client.#end()
   }
 
@@ -145,7 +145,7 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     const inside = typeof query === 'object' ? (query as { callback?: unknown }).callback : undefined
     // This must not reach the driver: it would call such a callback and never settle the promise.
     if (typeof inside === 'function')
-      return this.#told(query, values, callback ?? (inside as Callback<QueryResult<Row>>))
+      return this.#withCallback(query, values, callback ?? (inside as Callback<QueryResult<Row>>))
     if (typeof values === 'function') return callBack(this.#query<Row>(query), values)
     if (callback !== undefined) return callBack(this.#query<Row>(query, values), callback)
     return this.#query<Row>(query, values)
@@ -226,14 +226,14 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
   ): void {
     this.#look(query, values)
     this.#server.ask<Row>(query, values, (error, result) => {
-      const giveBack = (): void => {
+      const checkIn = (): void => {
         this.release()
         done(error, result)
       }
       // First the driver reads the rest of the answer. Then no statement is running, and the reset needs no extra
       // question.
-      if (error) queueMicrotask(giveBack)
-      else giveBack()
+      if (error) queueMicrotask(checkIn)
+      else checkIn()
     })
   }
 
@@ -252,16 +252,16 @@ export class LeasedConnection extends EventEmitter implements PostgresConnection
     return this.#server.relay<Row>(this.#types === null ? query : this.#typed(query), values)
   }
 
-  #told<Row>(
+  #withCallback<Row>(
     query: string | QueryConfig,
     values: unknown[] | Callback<QueryResult<Row>> | undefined,
     callback: Callback<QueryResult<Row>> | undefined,
   ): void {
-    const told = (typeof values === 'function' ? values : callback)!
-    if (this.#isOver) return callBack(Promise.reject(released()), told)
+    const done = (typeof values === 'function' ? values : callback)!
+    if (this.#isOver) return callBack(Promise.reject(released()), done)
     const given = typeof values === 'function' ? undefined : values
     this.#look(query, given)
-    this.#server.ask<Row>(query, given, (error, result) => process.nextTick(told, error, result))
+    this.#server.ask<Row>(query, given, (error, result) => process.nextTick(done, error, result))
   }
 
   /**

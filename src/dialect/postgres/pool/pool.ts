@@ -41,7 +41,7 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
    * Connections that borrowers have had. The clients themselves are not kept, so that garbage collection can find one
    * that was never checked in.
    */
-  readonly #lent = new WeakSet<PostgresConnection>()
+  readonly #knownServers = new WeakSet<PostgresConnection>()
   /** The number of borrowers and of callers that wait for a connection. */
   #callers = 0
   #ending: Deferred<void> | null = null
@@ -102,10 +102,10 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
       return callBackAsPool(Promise.reject(notForPool(text)), text as PoolCallback<never>)
     const isShort = typeof values === 'function'
     const given = isShort ? undefined : values
-    const told = isShort ? values : callback
+    const done = isShort ? values : callback
     const answer = isStatement(text) ? this.#query<Row>(text, given) : Promise.reject(notForPool(text))
-    if (told === undefined) return answer
-    return callBackAsPool(answer, told)
+    if (done === undefined) return answer
+    return callBackAsPool(answer, done)
   }
 
   /**
@@ -131,13 +131,13 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
   /** @internal */
   protected override connectionEnded(connection: PostgresConnection, error: Error): void {
     if (this.listenerCount('error') === 0) return
-    this.tell('error', error, LeasedConnection.released(connection))
+    this.emitSafely('error', error, LeasedConnection.released(connection))
   }
 
   /** @internal Emits no event for a connection that only lock sessions have used. */
   protected override connectionGone(connection: PostgresConnection): void {
-    if (this.#lent.has(connection) && this.listenerCount('remove') > 0)
-      this.tell('remove', LeasedConnection.released(connection))
+    if (this.#knownServers.has(connection) && this.listenerCount('remove') > 0)
+      this.emitSafely('remove', LeasedConnection.released(connection))
   }
 
   /** Runs one statement. If it fails, the connection is checked in and kept; `pg.Pool` would close it. */
@@ -165,34 +165,34 @@ export class PostgresPool extends EmittingPool implements pg.Pool {
     if (this.#ending !== null) return Promise.reject(new PoolClosedError())
     this.#callers++
     const connected = super.connect(options) as Promise<LeasedConnection>
-    return connected.then(this.#lend, this.#refused)
+    return connected.then(this.#checkedOut, this.#refused)
   }
 
   readonly #refused = (error: unknown): never => {
-    this.#left()
+    this.#callerGone()
     throw error
   }
 
-  readonly #lend = (client: LeasedConnection): LeasedConnection => {
+  readonly #checkedOut = (client: LeasedConnection): LeasedConnection => {
     client.onRelease(this.#released)
     const server = LeasedConnection.serverOf(client)
-    const isNew = !this.#lent.has(server)
-    this.#lent.add(server)
-    if (isNew) this.tell('connect', client)
-    this.tell('acquire', client)
+    const isNew = !this.#knownServers.has(server)
+    this.#knownServers.add(server)
+    if (isNew) this.emitSafely('connect', client)
+    this.emitSafely('acquire', client)
     return client
   }
 
   readonly #released = (error: boolean | Error | undefined, client: LeasedConnection): void => {
-    this.tell('release', error, client)
+    this.emitSafely('release', error, client)
   }
 
   /** @internal Lock sessions do not count as borrowers. */
-  protected override loanEnded(isAsked: boolean): void {
-    if (!isAsked) this.#left()
+  protected override checkoutEnded(isAsked: boolean): void {
+    if (!isAsked) this.#callerGone()
   }
 
-  #left(): void {
+  #callerGone(): void {
     this.#callers--
     this.#endIfDone()
   }

@@ -29,11 +29,11 @@ export function reportGrantsTo(role: string): string {
  */
 export const WRITE_REPORTS = `
 INSERT INTO lockpool.report AS known (session, begun, content, clock_ms, seen)
-SELECT told.session, backend.backend_start, told.content, $3::bigint, pg_catalog.clock_timestamp()
-FROM ROWS FROM (pg_catalog.unnest($1::integer[]), pg_catalog.unnest($2::pg_catalog.text[])) AS told (session, content)
-CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(told.session) AS backend
+SELECT reported.session, backend.backend_start, reported.content, $3::bigint, pg_catalog.clock_timestamp()
+FROM ROWS FROM (pg_catalog.unnest($1::integer[]), pg_catalog.unnest($2::pg_catalog.text[])) AS reported (session, content)
+CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(reported.session) AS backend
 WHERE backend.backend_start IS NOT NULL
-ORDER BY told.session
+ORDER BY reported.session
 ON CONFLICT (session) DO UPDATE
 SET
   begun = excluded.begun,

@@ -1,19 +1,19 @@
 import pg from 'pg'
 import { systemClock, type Clock } from '../../../base/clock.js'
 import { readStatement, UNREADABLE, type Reading } from './read-statement.js'
-import { signsIn, type Signs } from './signs-of-state.js'
+import { stateSignsIn, type StateSigns } from './signs-of-state.js'
 import { reachStatement } from './reach-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /** What is known about one text and the names in it. */
 export interface KnownText extends Reading {
   /** The signs in a text whose names could not be read. */
-  readonly signs: Signs
+  readonly signs: StateSigns
   /** The epoch in which the text was found to leave nothing. 0 means never. */
   trustedIn: number
-  /** When the server was last asked what this text had left. `hasLeft` says whether it had left anything. */
+  /** When the server was last asked what this text had left. `leftState` says whether it had left anything. */
   lookedAt: number
-  hasLeft: boolean
+  leftState: boolean
 }
 
 /**
@@ -100,7 +100,7 @@ export class Reach {
    */
   isWorthALook(text: KnownText): boolean {
     const now = this.#clock.now()
-    if (!text.hasLeft && now - text.lookedAt < KNOW_AGAIN_AFTER_MS) return false
+    if (!text.leftState && now - text.lookedAt < KNOW_AGAIN_AFTER_MS) return false
     text.lookedAt = now
     return true
   }
@@ -181,7 +181,7 @@ export class Reach {
   }
 }
 
-const NO_SIGNS: Signs = { isExplicit: false, deallocates: false, defines: false, custom: [] }
+const NO_SIGNS: StateSigns = { isExplicit: false, deallocates: false, defines: false, custom: [] }
 
 interface RiskRow {
   readonly name: string | null
@@ -189,6 +189,6 @@ interface RiskRow {
 }
 
 function knownText(reading: Reading, text: string): KnownText {
-  const signs = reading.names === null ? signsIn(text) : NO_SIGNS
-  return { ...reading, signs, trustedIn: 0, lookedAt: -Infinity, hasLeft: false }
+  const signs = reading.names === null ? stateSignsIn(text) : NO_SIGNS
+  return { ...reading, signs, trustedIn: 0, lookedAt: -Infinity, leftState: false }
 }

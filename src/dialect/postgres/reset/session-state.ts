@@ -29,7 +29,7 @@ export class SessionState {
   #hasDefined = false
   #isForgotten = false
   #underWay: Promise<void> | null = null
-  /** The `losses` of `Reach` at the last reset. See `lend`. */
+  /** The `losses` of `Reach` at the last reset. See `checkOut`. */
   #losses: number
   /** The callback of the last borrower. */
   #report: ReportFound = () => undefined
@@ -45,7 +45,7 @@ export class SessionState {
   }
 
   /** Runs before a checkout. A text that was trusted at the check-in may have turned out to leave something since. */
-  lend(server: ServerConnection): void {
+  checkOut(server: ServerConnection): void {
     if (this.#losses !== this.#reach.losses) this.#cleanBehind(server, this.#report)
   }
 
@@ -155,13 +155,13 @@ export class SessionState {
     const resetting = reset(server, { looks, custom, isOnce })
     if (this.#hasDefined) this.#reach.doubt()
     this.#losses = this.#reach.losses
-    this.#forget()
+    this.#clear()
     const result = await resetting
-    if (looks) for (const text of texts) text.hasLeft = result.found.length > 0
+    if (looks) for (const text of texts) text.leftState = result.found.length > 0
     return result
   }
 
-  #forget(): void {
+  #clear(): void {
     this.#doubtful.clear()
     this.#custom.clear()
     this.#isExplicit = this.#hasDeallocated = this.#hasDefined = false

@@ -1,5 +1,5 @@
 /** What a text shows about the state that it may leave, for texts that are not known to leave nothing. */
-export interface Signs {
+export interface StateSigns {
   /**
    * The text itself says that it leaves something. Then the connection is checked out again only when it is known to be
    * clean.
@@ -36,7 +36,7 @@ const WHOLLY_CUSTOM = /^[a-z_][\w$]*(?:\.[a-z_][\w$]*)+$/i
 /** The maximum number of names from one text. */
 const MOST_CUSTOM = 50
 
-export function signsIn(text: string): Signs {
+export function stateSignsIn(text: string): StateSigns {
   const deallocates = DEALLOCATES.test(text)
   return {
     isExplicit: deallocates || EXPLICIT.some((pattern) => pattern.test(text)),

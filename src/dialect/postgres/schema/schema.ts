@@ -29,7 +29,7 @@ export interface SchemaFacts {
   /** Whether this role may write reports of its lock sessions. */
   readonly keepsReports: boolean
   /** Whether other programs can ask holders here to release locks. */
-  readonly hearsRequests: boolean
+  readonly receivesRequests: boolean
   /** Whether this role may record the backend of a namespace. */
   readonly keepsBackend: boolean
   /** The maximum lease of strict pools. */
@@ -43,7 +43,7 @@ export interface SchemaFacts {
 }
 
 /** How long a check of the schema may wait for other sessions. */
-export interface Patience {
+export interface SchemaWaitLimits {
   /** How long to wait for a lock on one of our objects, in milliseconds. */
   readonly lockMs: number
   /**
@@ -54,12 +54,12 @@ export interface Patience {
 }
 
 /** The session holds no locks yet. After a restart of the server, many sessions may do this at the same time. */
-export const AT_FIRST: Patience = { lockMs: 1000, looks: 20 }
+export const BEFORE_FIRST_LOCK: SchemaWaitLimits = { lockMs: 1000, looks: 20 }
 
 /** The session holds locks, and its other statements wait until this is finished. */
-export const IN_PASSING: Patience = { lockMs: 50, looks: 2 }
+export const WHILE_HOLDING_LOCKS: SchemaWaitLimits = { lockMs: 50, looks: 2 }
 
-export const LOOK_ONLY: Patience = { ...IN_PASSING, looks: 0 }
+export const CREATE_NOTHING: SchemaWaitLimits = { ...WHILE_HOLDING_LOCKS, looks: 0 }
 
 type ObjectName =
   | 'fence'
@@ -99,19 +99,19 @@ export async function useSchema(
   server: ServerConnection,
   found: readonly FoundObject[],
   { fencing, strict, leaseMs, seen }: LinkSettings,
-  patience: Patience,
+  limits: SchemaWaitLimits,
 ): Promise<SchemaFacts> {
-  const { objects, refusal } = await makeMissing(server, found, patience)
-  const noMarks = strict
+  const { objects, refusal } = await makeMissing(server, found, limits)
+  const noRecords = strict
     ? (problemOf('table', 'hold', objects, refusal) ?? problemOf('table', 'timeline', objects, refusal))
     : null
-  if (noMarks !== null) throw cantBeStrict(noMarks)
+  if (noRecords !== null) throw cantBeStrict(noRecords)
   const noFence = fencing === 'off' ? '"fencing" is off' : problemOf('sequence', 'fence', objects, refusal)
   const timeline = await follow(server, objects, {
     fence: noFence === null ? fenceOf(objects) : null,
     strictLeaseMs: strict ? leaseMs : null,
     seen: seen.greatest,
-    patienceMs: patience.lockMs,
+    limitMs: limits.lockMs,
   })
   if (strict && timeline.problem !== null) throw cantBeStrict(timeline.problem)
   const noFencing = noFence ?? timeline.noTokens
@@ -123,7 +123,7 @@ export async function useSchema(
     shortfall,
     keepsNames: objects.key_name?.is_usable === true,
     keepsReports: objects.report?.is_usable === true,
-    hearsRequests: objects.release_request?.is_usable === true,
+    receivesRequests: objects.release_request?.is_usable === true,
     keepsBackend: objects.backend?.is_usable === true,
     strictLeaseMs,
     attachDelayMs,
@@ -207,7 +207,7 @@ export function keepsBackend(found: readonly FoundObject[]): boolean {
 async function makeMissing(
   server: ServerConnection,
   found: readonly FoundObject[],
-  { lockMs, looks }: Patience,
+  { lockMs, looks }: SchemaWaitLimits,
 ): Promise<{ objects: Objects; refusal: string | null }> {
   const objects = byName(found)
   // Objects for people are created by an operator's decision (`lockpool install`), not by a pool.

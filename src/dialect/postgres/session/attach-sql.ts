@@ -30,7 +30,7 @@ SELECT
  * Stores an id in the server session. If another connection has already stored one in the same session, that id stays
  * and is returned, so the collision shows. RESET ALL removes the id.
  */
-export const CLAIM_SESSION = `
+export const STORE_SESSION_ID = `
 SELECT
   CASE
     WHEN pg_catalog.length(pg_catalog.current_setting('lockpool.session', true)) OPERATOR(pg_catalog.>) 0

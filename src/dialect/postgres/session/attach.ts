@@ -1,16 +1,16 @@
 import { ConnectionError, PoolerDetectedError } from '../../../base/errors.js'
 import type { BorrowSecond, LinkSettings } from '../../dialect.js'
-import { equip, type Equipment } from './equipment.js'
+import { equip, type SessionEquipment } from './equipment.js'
 import { explain, sqlState, SOON_MS } from '../connection/server-errors.js'
 import { findFlaw } from './self-test.js'
 import { lockSessionSettings, putInForce } from './settings.js'
-import { CLAIM_SESSION, FACTS } from './attach-sql.js'
+import { STORE_SESSION_ID, FACTS } from './attach-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { ONE_SESSION } from '../connection/shared-session.js'
 import { untilNotCanceled } from '../connection/until-not-canceled.js'
 
 /** The facts about the server that a lock session needs. */
-export interface ServerFacts extends Equipment {
+export interface ServerFacts extends SessionEquipment {
   /** The pid of the backend that answers. A pooler may have announced another one at login. */
   readonly pid: number
   readonly capacity: number
@@ -91,8 +91,8 @@ function checkProduct({ version, version_text, product }: FactsRow): void {
 async function takePossession(server: ServerConnection, leaseMs: number): Promise<void> {
   const inForce = putInForce(server, lockSessionSettings(leaseMs))
   // Sent after the settings, because they lift the statement timeout.
-  const claim = server.query<{ session: string }>(CLAIM_SESSION, [server.id])
-  const [, { rows }] = await Promise.all([inForce, claim])
+  const stored = server.query<{ session: string }>(STORE_SESSION_ID, [server.id])
+  const [, { rows }] = await Promise.all([inForce, stored])
   if (rows[0]!.session !== server.id) throw new PoolerDetectedError(ONE_SESSION)
 }
 

@@ -1,17 +1,23 @@
 import type { LinkSettings } from '../../dialect.js'
 import { PostgresHoldRecords } from '../fencing/hold-records.js'
-import { AT_FIRST, findObjects, keepsBackend, useSchema, type SchemaFacts } from '../schema/schema.js'
+import {
+  BEFORE_FIRST_LOCK,
+  findObjects,
+  keepsBackend,
+  useSchema,
+  type SchemaFacts,
+} from '../schema/schema.js'
 import { lockSessionSettings, putInForce } from './settings.js'
 import { identityOf } from '../timeline/timeline.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { untilNotCanceled } from '../connection/until-not-canceled.js'
 
 /** What a lock session has in addition to locks. */
-export interface Equipment extends SchemaFacts {
+export interface SessionEquipment extends SchemaFacts {
   /** The lease in force. */
   readonly leaseMs: number
   /** The hold records, in strict mode. */
-  readonly marks: PostgresHoldRecords | null
+  readonly holdRecords: PostgresHoldRecords | null
 }
 
 /**
@@ -22,7 +28,7 @@ export async function equip(
   server: ServerConnection,
   settings: LinkSettings,
   inForce: Promise<void>,
-): Promise<Equipment> {
+): Promise<SessionEquipment> {
   const { strict, leaseMs } = settings
   if (settings.fencing === 'off' && !strict) {
     // Both questions are sent at once, so this costs no additional round trip.
@@ -33,15 +39,15 @@ export async function equip(
   // These statements are sent after the settings, so the settings already apply to them.
   const [found] = await Promise.all([untilNotCanceled(() => findObjects(server)), inForce])
   const naming = strict ? PostgresHoldRecords.nameSession(server) : null
-  const [schema, session] = await Promise.all([useSchema(server, found, settings, AT_FIRST), naming])
-  if (session === null) return { ...schema, leaseMs, marks: null }
+  const [schema, session] = await Promise.all([useSchema(server, found, settings, BEFORE_FIRST_LOCK), naming])
+  if (session === null) return { ...schema, leaseMs, holdRecords: null }
   const inDatabaseMs = Math.min(leaseMs, schema.strictLeaseMs)
-  const marks = new PostgresHoldRecords(server, session, inDatabaseMs)
-  if (inDatabaseMs === leaseMs) return { ...schema, leaseMs, marks }
+  const holdRecords = new PostgresHoldRecords(server, session, inDatabaseMs)
+  if (inDatabaseMs === leaseMs) return { ...schema, leaseMs, holdRecords }
   await putInForce(server, lockSessionSettings(inDatabaseMs))
   const shortened = `"leaseMs" is ${leaseMs}, and the strict pools of this database have agreed on ${inDatabaseMs} at most, which is in force ("lockpool install --strict-lease" raises it)`
   const shortfall = schema.shortfall === null ? shortened : `${schema.shortfall}; ${shortened}`
-  return { ...schema, leaseMs: inDatabaseMs, marks, shortfall }
+  return { ...schema, leaseMs: inDatabaseMs, holdRecords, shortfall }
 }
 
 const NOTHING = {
@@ -51,10 +57,10 @@ const NOTHING = {
   shortfall: null,
   keepsNames: false,
   keepsReports: false,
-  hearsRequests: false,
+  receivesRequests: false,
   keepsBackend: false,
   strictLeaseMs: Infinity,
   attachDelayMs: 0,
   started: null,
-  marks: null,
+  holdRecords: null,
 } as const

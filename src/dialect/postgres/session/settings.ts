@@ -10,10 +10,10 @@ interface SettingRow {
   readonly name: string
   readonly value: string | ((leaseMs: number) => string)
   /**
-   * How the value that is read back must compare with ours. `the letter`: equal. `patience`: equal or longer.
+   * How the value that is read back must compare with ours. `equal`: the same text. `at least`: equal or longer.
    * `nothing`: not checked, because locks are correct without it, only slower or less tidy.
    */
-  readonly isHeldTo: 'the letter' | 'patience' | 'nothing'
+  readonly comparison: 'equal' | 'at least' | 'nothing'
   readonly why: string
 }
 
@@ -31,62 +31,62 @@ export const LOCK_SESSION: readonly SettingRow[] = [
   {
     name: 'idle_session_timeout',
     value: (leaseMs) => String(leaseMs),
-    isHeldTo: 'the letter',
+    comparison: 'equal',
     why: 'this is the lease: it frees the locks of a process that hangs',
   },
   {
     name: 'lock_timeout',
     value: (leaseMs) => String(lockTimeoutMs(leaseMs)),
-    isHeldTo: 'the letter',
+    comparison: 'equal',
     why: 'a statement fails if another session has locked one of our tables or sequences; the session and its locks stay',
   },
   {
     name: 'client_connection_check_interval',
     value: '500',
-    isHeldTo: 'nothing',
+    comparison: 'nothing',
     why: 'a statement that waits in the server ends soon after its client has gone, and the locks end with it',
   },
   {
     name: 'synchronous_commit',
     value: 'local',
-    isHeldTo: 'the letter',
+    comparison: 'equal',
     why: 'tokens and hold records are on the disk of this server before they are reported; waiting for a replica could take forever',
   },
   {
     name: 'statement_timeout',
     value: '0',
-    isHeldTo: 'the letter',
+    comparison: 'equal',
     why: 'our statements take no longer than they must, and half a batch is worse than a late one',
   },
   {
     name: 'transaction_timeout',
     value: '0',
-    isHeldTo: 'the letter',
+    comparison: 'equal',
     why: 'it would end the session, with its locks',
   },
   {
     name: 'idle_in_transaction_session_timeout',
     value: '0',
-    isHeldTo: 'the letter',
+    comparison: 'equal',
     why: 'it would end the session, with its locks',
   },
   {
     name: 'default_transaction_read_only',
     value: 'off',
-    isHeldTo: 'the letter',
+    comparison: 'equal',
     why: 'drawing a token is a write',
   },
   {
     name: 'default_transaction_isolation',
     value: 'read committed',
-    isHeldTo: 'the letter',
+    comparison: 'equal',
     why: 'a statement must see what was committed before it began, and never fails to serialize',
   },
   {
     name: 'search_path',
     // PostgreSQL searches the temporary schema first unless the path names it, and a table in it is also a type.
     value: 'pg_catalog, pg_temp',
-    isHeldTo: 'the letter',
+    comparison: 'equal',
     why: 'names mean the objects of PostgreSQL itself',
   },
   // The server must not give up on the connection, and free its locks, before the lease is over.
@@ -94,31 +94,31 @@ export const LOCK_SESSION: readonly SettingRow[] = [
   {
     name: 'extra_float_digits',
     value: '1',
-    isHeldTo: 'nothing',
+    comparison: 'nothing',
     why: 'numbers arrive exactly: with fewer digits the server rounds the shares of the lock table, in the worst case to one digit',
   },
   {
     name: 'plan_cache_mode',
     value: 'force_generic_plan',
-    isHeldTo: 'nothing',
+    comparison: 'nothing',
     why: 'the batch has no better plan than the generic one, and planning costs more than running it',
   },
   {
     name: 'jit',
     value: 'off',
-    isHeldTo: 'nothing',
+    comparison: 'nothing',
     why: 'our statements run for a shorter time than their compilation takes',
   },
   {
     name: 'max_parallel_workers_per_gather',
     value: '0',
-    isHeldTo: 'nothing',
+    comparison: 'nothing',
     why: 'our statements are too small for a second process',
   },
   {
     name: 'client_min_messages',
     value: 'error',
-    isHeldTo: 'nothing',
+    comparison: 'nothing',
     why: 'an unlock of a lock that is not held returns false; the additional warning is noise',
   },
 ]
@@ -160,34 +160,34 @@ function lockTimeoutMs(leaseMs: number): number {
 }
 
 function tcpRows(): SettingRow[] {
-  const isHeldTo = 'patience'
+  const comparison = 'at least'
   const why = 'the server gives up on a silent connection no sooner than on its lease'
   const idleSeconds = (leaseMs: number): number => Math.min(Math.ceil(leaseMs / 1000), LONGEST_KEEPALIVE_IDLE)
   const interval = (leaseMs: number): number =>
     Math.max(1, Math.ceil((Math.ceil(leaseMs / 1000) - idleSeconds(leaseMs)) / KEEPALIVE_PROBES))
   return [
-    { name: 'tcp_keepalives_idle', value: (leaseMs) => String(idleSeconds(leaseMs)), isHeldTo, why },
-    { name: 'tcp_keepalives_interval', value: (leaseMs) => String(interval(leaseMs)), isHeldTo, why },
-    { name: 'tcp_keepalives_count', value: String(KEEPALIVE_PROBES), isHeldTo, why },
-    { name: 'tcp_user_timeout', value: (leaseMs) => String(leaseMs * 2), isHeldTo, why },
+    { name: 'tcp_keepalives_idle', value: (leaseMs) => String(idleSeconds(leaseMs)), comparison, why },
+    { name: 'tcp_keepalives_interval', value: (leaseMs) => String(interval(leaseMs)), comparison, why },
+    { name: 'tcp_keepalives_count', value: String(KEEPALIVE_PROBES), comparison, why },
+    { name: 'tcp_user_timeout', value: (leaseMs) => String(leaseMs * 2), comparison, why },
   ]
 }
 
 /** These are not set. They show whether the defaults above are in force in the transaction that reads them. */
 const FOLLOWING: Settings = { transaction_read_only: 'off', transaction_isolation: 'read committed' }
 
-const HELD_TO = new Map(LOCK_SESSION.map(({ name, isHeldTo }) => [name, isHeldTo]))
+const HELD_TO = new Map(LOCK_SESSION.map(({ name, comparison }) => [name, comparison]))
 
 /** Which settings of `wanted` are not in force, in words, according to the values that the server reported. */
 export function settingProblems(wanted: Settings, found: ReadonlyMap<string, string>): string[] {
   const problems: string[] = []
   for (const [name, value] of Object.entries({ ...wanted, ...FOLLOWING })) {
-    const isHeldTo = HELD_TO.get(name) ?? 'the letter'
-    if (isHeldTo === 'nothing') continue
+    const comparison = HELD_TO.get(name) ?? 'equal'
+    if (comparison === 'nothing') continue
     const setting = found.get(name)
     // transaction_timeout is new in version 17. Older servers have no such timeout.
     if (setting === undefined && name === 'transaction_timeout') continue
-    const isThere = isHeldTo === 'patience' ? isPatient(value, setting) : setting === value
+    const isThere = comparison === 'at least' ? isAtLeast(value, setting) : setting === value
     if (!isThere) problems.push(`${name} is ${setting ?? 'not known'}, not ${value}`)
   }
   return problems
@@ -197,7 +197,7 @@ export function settingProblems(wanted: Settings, found: ReadonlyMap<string, str
  * Whether a timeout is at least as long as wanted. 0 means that the socket has no such timeout: it is a Unix socket, or
  * the operating system lacks the setting.
  */
-function isPatient(wanted: string, found: string | undefined): boolean {
+function isAtLeast(wanted: string, found: string | undefined): boolean {
   return found !== undefined && (Number(found) === 0 || Number(found) >= Number(wanted))
 }
 

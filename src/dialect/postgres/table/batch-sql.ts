@@ -71,7 +71,7 @@ const withWriter = `CASE WHEN ${WRITER_WAITS_HERE} THEN l.waiters ELSE pg_catalo
 const withReader = `CASE WHEN ${READER_WAITS_HERE} THEN l.waiters ELSE pg_catalog.array_append(${OTHERS}, $5::bigint) END`
 
 /** Operations that give up a lock or a place in the queue. */
-const GIVES = is(
+const RELEASES = is(
   CODE.releaseExclusive,
   CODE.releaseShared,
   CODE.leave,
@@ -93,7 +93,7 @@ const WANTS_NO_MORE = is(CODE.leave, CODE.clearIntent, CODE.drop)
 const IS_GIVEN_UP = `(${IS_UNOWNED} OR ${IS_MINE} AND (${is(CODE.releaseExclusive, CODE.yield)} OR ${WANTS_NO_MORE}))`
 const IS_LEFT_UNREAD = `(l.readers IS NULL OR CASE WHEN ${is(CODE.releaseShared, CODE.drop)}
         THEN pg_catalog.array_remove(l.readers, $4::bigint) ELSE l.readers END {<@} $7::bigint[])`
-const PASSES = `(${GIVES} AND l.waiters IS NOT NULL AND (${NEXT})[1] {>} 0 AND NOT (${NEXT})[1] {=} ANY ($7::bigint[])
+const PASSES = `(${RELEASES} AND l.waiters IS NOT NULL AND (${NEXT})[1] {>} 0 AND NOT (${NEXT})[1] {=} ANY ($7::bigint[])
         AND ${IS_GIVEN_UP} AND ${IS_LEFT_UNREAD})`
 
 const CHANGES = `
@@ -145,7 +145,7 @@ const FLAGS = `
     CASE WHEN l.owner {=} $4::bigint THEN ${FLAG.owns} ELSE 0 END
       {+} CASE WHEN ${READS} THEN ${FLAG.reads} ELSE 0 END
       {+} CASE WHEN ${WAITS} THEN ${FLAG.waits} ELSE 0 END
-      {+} CASE WHEN ${IS_AWAITED} OR ${GIVES} AND l.owner {<>} $4::bigint THEN ${FLAG.isAwaited} ELSE 0 END
+      {+} CASE WHEN ${IS_AWAITED} OR ${RELEASES} AND l.owner {<>} $4::bigint THEN ${FLAG.isAwaited} ELSE 0 END
       {+} CASE WHEN ${IS_UNOWNED} THEN ${FLAG.isFree} ELSE 0 END`
 
 /**
@@ -216,7 +216,7 @@ WITH ${GATE}, ${OPERATIONS}, ${MADE}, ${withNotifications(`
   UPDATE lockpool.lease AS l SET ${CHANGES}
   FROM o
   WHERE l.key {=} o.k AND ${IS_CHANGED}
-  RETURNING o.i, ${FLAGS} AS flags, l.token, l.key, CASE WHEN l.owner {<>} $4::bigint THEN l.owner END AS owner, l.waiters, ${GIVES} AS gives,
+  RETURNING o.i, ${FLAGS} AS flags, l.token, l.key, CASE WHEN l.owner {<>} $4::bigint THEN l.owner END AS owner, l.waiters, ${RELEASES} AS gives,
     CASE WHEN ${WAITS} THEN pg_catalog.cardinality(${OTHERS}) END AS others`)}
 ${ANSWER}`)
 

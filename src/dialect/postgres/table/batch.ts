@@ -1,25 +1,25 @@
-import { CODE, inOrder, NEW_FLAGS, type Asked, type Told } from '../../rows/operations.js'
+import { CODE, inOrder, NEW_FLAGS, type RowRequest, type RowResult } from '../../rows/operations.js'
 import { Int8List } from '../locks/batch-rows.js'
 
 export interface EncodedAsk {
   readonly codes: Buffer
   readonly keys: Buffer
   readonly tokens: Buffer
-  /** The index in `asked` of each row. */
+  /** The index in `requests` of each row. */
   readonly order: readonly number[]
 }
 
-export function encodeAsk(asked: readonly Asked[]): EncodedAsk {
+export function encodeAsk(requests: readonly RowRequest[]): EncodedAsk {
   const order = inOrder(
-    asked.map((_, i) => i),
-    asked,
+    requests.map((_, i) => i),
+    requests,
   )
-  const count = asked.length
+  const count = requests.length
   const codes = Buffer.allocUnsafe(count)
   const keys = new Int8List(count)
   const tokens = new Int8List(count)
   for (const [row, i] of order.entries()) {
-    const { operation, code, token } = asked[i]!
+    const { operation, code, token } = requests[i]!
     codes[row] = code
     keys.write(row, operation.key.high, operation.key.low)
     tokens.writeBig(row, token)
@@ -37,23 +37,23 @@ export interface AskRow {
 /** The result of each operation, or null. */
 export function decodeAsk(
   { made, done }: AskRow,
-  asked: readonly Asked[],
+  requests: readonly RowRequest[],
   order: readonly number[],
-): (Told | null)[] {
-  const told = Array.from<Told | null>({ length: asked.length }).fill(null)
+): (RowResult | null)[] {
+  const results = Array.from<RowResult | null>({ length: requests.length }).fill(null)
   if (done !== null) {
     for (const each of done.split(' ')) {
       const [row, flags, token, others] = each.split(':') as [string, string, string, string]
       const result = { flags: Number(flags), token }
-      told[order[Number(row) - 1]!] = others === '' ? result : { ...result, others: Number(others) }
+      results[order[Number(row) - 1]!] = others === '' ? result : { ...result, others: Number(others) }
     }
   }
   if (made !== null) {
     const tokens = new Map(made.split(' ').map((each) => each.split(':') as [string, string]))
-    for (const [i, { operation, code }] of asked.entries()) {
+    for (const [i, { operation, code }] of requests.entries()) {
       const token = code > CODE.look ? tokens.get(operation.key.bits) : undefined
-      if (token !== undefined) told[i] = { flags: NEW_FLAGS[code]!, token }
+      if (token !== undefined) results[i] = { flags: NEW_FLAGS[code]!, token }
     }
   }
-  return told
+  return results
 }

@@ -18,7 +18,7 @@ const IS_UNOWNED = '(l.owner IS NULL OR l.owner {=} ANY ($6::bigint[]))'
 const IS_UNREAD = '(l.readers IS NULL OR l.readers {<@} $6::bigint[])'
 const IS_MY_TURN =
   '(l.waiters IS NULL OR pg_catalog.cardinality(l.waiters) {=} 0 OR l.waiters[1] {=} $4::bigint)'
-const othersOf = (row: string): string =>
+const waitersWithoutSelf = (row: string): string =>
   `pg_catalog.array_remove(pg_catalog.array_remove(${row}.waiters, $4::bigint), {-} $4::bigint)`
 
 /** The first waiter gets the lock at once if it is a writer that is not known to be dead: see `BATCH`. */
@@ -40,7 +40,7 @@ const CHANGED = withNotifications(`
   UPDATE lockpool.lease AS l SET
     owner = CASE WHEN ${IS_TRY} THEN $4::bigint WHEN ${PASSES} THEN l.waiters[1] END,
     readers = CASE WHEN ${IS_TRY} THEN NULL ELSE l.readers END,
-    waiters = CASE WHEN l.waiters IS NULL THEN NULL WHEN ${IS_TRY} THEN ${othersOf('l')} WHEN ${PASSES} THEN l.waiters[2:] ELSE l.waiters END,
+    waiters = CASE WHEN l.waiters IS NULL THEN NULL WHEN ${IS_TRY} THEN ${waitersWithoutSelf('l')} WHEN ${PASSES} THEN l.waiters[2:] ELSE l.waiters END,
     token = l.token {+} CASE WHEN ${IS_TRY} OR ${PASSES} THEN ${TOKEN_STEP} ELSE 0 END
   FROM (
     SELECT
@@ -75,7 +75,7 @@ FROM (
     pg_catalog.array_agg(u.token) FILTER (WHERE u.t {=} 0) AS tokens,
     pg_catalog.count(*) FILTER (WHERE ${RELEASED}) AS released,
     pg_catalog.array_agg(u.i) FILTER (
-      WHERE ${RELEASED} AND (u.owner IS NOT NULL OR u.waiters IS NOT NULL AND pg_catalog.cardinality(${othersOf('u')}) {>} 0)
+      WHERE ${RELEASED} AND (u.owner IS NOT NULL OR u.waiters IS NOT NULL AND pg_catalog.cardinality(${waitersWithoutSelf('u')}) {>} 0)
     ) AS awaited,
     pg_catalog.bool_or(u.waiters IS NOT NULL OR u.owner IS NOT NULL) FILTER (WHERE ${RELEASED}) AS is_waited_for
   FROM u

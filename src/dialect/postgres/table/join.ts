@@ -1,8 +1,8 @@
 import { ConnectionError } from '../../../base/errors.js'
 import type { Borrow } from '../../dialect.js'
-import { enter, whileWanted, type Joined, type Joining } from '../../rows/joining.js'
+import { enter, untilAborted, type Joined, type Joining } from '../../rows/joining.js'
 import { Member } from '../../rows/member.js'
-import { settle } from '../../rows/settle.js'
+import { timelineToJoin } from '../../rows/timeline-to-join.js'
 import type { PostgresConnection } from '../connection/connection.js'
 import { findObjects } from '../schema/schema.js'
 import { claimBackend, type Ask } from '../schema/backend-claim.js'
@@ -14,7 +14,7 @@ import { within } from '../timeline/timeline-sql.js'
 import { identityOf } from '../timeline/timeline.js'
 import { serverName } from '../timeline/server-identity.js'
 import { JOIN, TABLE_SERVER } from './member-sql.js'
-import { placeStore } from './place-store.js'
+import { timelineStore } from './timeline-store.js'
 import { PostgresRows } from './row-store.js'
 import { StatementRunner } from './statement-runner.js'
 import { CREATE_BATCH_FUNCTIONS, CREATE_TABLES, FIND_TABLES, FUNCTION_COUNT } from './schema-sql.js'
@@ -35,7 +35,7 @@ const TABLES = 4
 /** Creates what is missing, if this role may do so, and inserts a row for a lock session into `lockpool.member`. */
 export function join(borrow: Borrow<PostgresConnection>, joining: Joining): Promise<Joined> {
   const runner = new StatementRunner(borrow, joining.settings.leaseMs)
-  return whileWanted(runner, joining.signal, () => joinOver(runner, joining))
+  return untilAborted(runner, joining.signal, () => joinOver(runner, joining))
 }
 
 async function joinOver(
@@ -54,7 +54,7 @@ async function joinOver(
     const keepsNames = objects.some((each) => each.name === 'key_name' && each.is_usable)
     return { ...tables, keepsNames, server: serverName(connection.place, await identityOf(connection)) }
   })
-  const timeline = await settle(placeStore(runner), settings.leaseMs, signal)
+  const timeline = await timelineToJoin(timelineStore(runner), settings.leaseMs, signal)
   const values = [String(id), settings.leaseMs, namespace, name, timeline]
   const hasFunctions = found.functions === FUNCTION_COUNT
   const member = new Member(id, settings.leaseMs, new PostgresRows(runner, hasFunctions), ended)

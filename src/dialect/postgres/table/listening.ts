@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { Random } from '../../../base/random.js'
 import type { ListeningConnection, NotificationHandlers } from '../../dialect.js'
 import type { PlaceRow } from '../../rows/place.js'
-import { RowWatch, type NotificationSource, type Looker } from '../../rows/row-watch.js'
+import { RowWatch, type NotificationSource, type RowPoller } from '../../rows/row-watch.js'
 import type { Waits } from '../../rows/waits.js'
 import type { ConnectionEvents } from '../connection/connection.js'
 import type { OwnValue } from '../connection/own-query.js'
@@ -14,25 +14,25 @@ import { PLACES } from './member-sql.js'
 
 const OPEN_TIMEOUT_MS = 5000
 
-export interface ListeningPorts {
+export interface ListeningHost {
   readonly waits: Waits
   readonly handlers: NotificationHandlers
   readonly random: Random
 }
 
-/** The pool's connection `looker` polls the rows. It also listens if it keeps its server session. */
+/** The pool's connection `poller` polls the rows. It also listens if it keeps its server session. */
 export async function listenForRows(
-  looker: ServerConnection,
+  poller: ServerConnection,
   listenConfig: pg.ClientConfig | null,
-  ports: ListeningPorts,
+  host: ListeningHost,
 ): Promise<ListeningConnection> {
-  looker.isPrompt = true
-  const isDirect = await leadsToOwnSession(looker)
-  const source = listenConfig === null ? (isDirect ? looker : null) : await open(listenConfig)
+  poller.isPrompt = true
+  const isDirect = await leadsToOwnSession(poller)
+  const source = listenConfig === null ? (isDirect ? poller : null) : await open(listenConfig)
   const watch = new RowWatch({
-    ...ports,
-    looker: lookerOn(looker, isDirect),
-    source: source && sourceOn(source, looker),
+    ...host,
+    poller: pollerOn(poller, isDirect),
+    source: source && sourceOn(source, poller),
   })
   try {
     watch.start()
@@ -43,7 +43,7 @@ export async function listenForRows(
   }
 }
 
-function lookerOn(connection: ServerConnection, isDirect: boolean): Looker {
+function pollerOn(connection: ServerConnection, isDirect: boolean): RowPoller {
   const rows = isDirect
     ? (values: OwnValue[]) => connection.prepared<PlaceRow>(PLACES_STATEMENT, values)
     : async (values: OwnValue[]) => (await connection.query<PlaceRow>(PLACES, values)).rows
@@ -55,25 +55,25 @@ function lookerOn(connection: ServerConnection, isDirect: boolean): Looker {
 }
 
 /** Listens on a separate connection, or on the one that polls. */
-function sourceOn(connection: ServerConnection, looker: ServerConnection): NotificationSource {
-  const isOwn = connection !== looker
+function sourceOn(connection: ServerConnection, poller: ServerConnection): NotificationSource {
+  const isOwn = connection !== poller
   return {
-    hear: async (begin, end) => {
+    changeMembers: async (begin, end) => {
       await connection.query([...begin.map(listenToMember), ...end.map(unlistenToMember)].join(';'))
     },
     onNotified: (notified) => {
-      const told = ({ channel, payload }: ConnectionEvents['notification']): void => {
+      const received = ({ channel, payload }: ConnectionEvents['notification']): void => {
         if (channel.startsWith(MEMBER_CHANNEL) && payload !== undefined)
           notified(channel.slice(MEMBER_CHANNEL.length), payload)
       }
-      connection.on('notification', told)
-      return () => void connection.off('notification', told)
+      connection.on('notification', received)
+      return () => void connection.off('notification', received)
     },
     check: async () => void (await connection.query(HEARTBEAT)),
     onEnd: (ended) => (isOwn ? connection.onEnd(ended) : () => undefined),
-    stop: async (heard) => {
+    stop: async (listened) => {
       if (isOwn) connection.destroy()
-      else if (heard.length > 0) await connection.query(heard.map(unlistenToMember).join(';'))
+      else if (listened.length > 0) await connection.query(listened.map(unlistenToMember).join(';'))
     },
     destroy: () => isOwn && connection.destroy(),
   }

@@ -97,7 +97,7 @@ WITH ${withNotifications(`
   RETURNING l.key, l.owner, l.waiters, l.token, true AS gives`)}
 SELECT rung.n FROM rung`)
 
-export const FORGET_DEAD: string = own(`
+export const REMOVE_DEAD: string = own(`
 DELETE FROM lockpool.member AS member WHERE member.id {=} $1::bigint AND member.dead`)
 
 /** The holders of a key. */

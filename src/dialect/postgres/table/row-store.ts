@@ -1,4 +1,4 @@
-import { isBrief, type Asked } from '../../rows/operations.js'
+import { isBrief, type RowRequest } from '../../rows/operations.js'
 import { shapesOf, type RowSemaphore } from '../../rows/row-key.js'
 import type { Asking, MemberState, Reply, RowStore, TakenSlots } from '../../rows/row-store.js'
 import { decodeAsk, encodeAsk, type AskRow } from './batch.js'
@@ -9,7 +9,7 @@ import {
   ABANDON,
   BEAT,
   BURY,
-  FORGET_DEAD,
+  REMOVE_DEAD,
   HOLDERS,
   LEAVE,
   LOOK_AT_MEMBER,
@@ -77,32 +77,32 @@ export class PostgresRows implements RowStore {
     if (row === undefined) return
     await runner.rowsAtLast(STATEMENTS.raiseEpoch, [id, String(BigInt(row.epoch) + 1n)])
     await runner.rowsAtLast(STATEMENTS.sweep, [id, [...dead, id], `-${id}`])
-    await runner.rowsAtLast(STATEMENTS.forget, [id])
+    await runner.rowsAtLast(STATEMENTS.removeDead, [id])
   }
 
   tidy(): Promise<void> {
     return tidyRows(this.#runner)
   }
 
-  batch(asked: readonly Asked[], asking: Asking): Promise<Reply> {
-    return isBrief(asked) ? this.#brief(asked, asking) : this.#any(asked, asking)
+  batch(requests: readonly RowRequest[], asking: Asking): Promise<Reply> {
+    return isBrief(requests) ? this.#brief(requests, asking) : this.#any(requests, asking)
   }
 
-  async #any(asked: readonly Asked[], { id, epoch, dead }: Asking): Promise<Reply> {
-    const { codes, keys, tokens, order } = encodeAsk(asked)
+  async #any(requests: readonly RowRequest[], { id, epoch, dead }: Asking): Promise<Reply> {
+    const { codes, keys, tokens, order } = encodeAsk(requests)
     const values = [codes, keys, tokens, String(id), `-${id}`, epoch, dead]
     const statement = this.#hasFunctions ? STATEMENTS.call : STATEMENTS.batch
     const [row] = await this.#runner.rows<AskRow>(statement, values)
-    return { floor: row!.floor, told: decodeAsk(row!, asked, order) }
+    return { floor: row!.floor, results: decodeAsk(row!, requests, order) }
   }
 
-  async #brief(asked: readonly Asked[], { id, epoch, dead }: Asking): Promise<Reply> {
-    const { made, keys, tokens, releases, order } = encodeBrief(asked)
+  async #brief(requests: readonly RowRequest[], { id, epoch, dead }: Asking): Promise<Reply> {
+    const { made, keys, tokens, releases, order } = encodeBrief(requests)
     const values = [made, keys, tokens, String(id), epoch, dead, releases]
     const statement = this.#hasFunctions ? STATEMENTS.callBrief : STATEMENTS.brief
     const [row] = await this.#runner.rows<BriefRow>(statement, values)
     const { floor } = row!
-    return { floor, told: floor === null ? [] : decodeBrief(row!, asked, order) }
+    return { floor, results: floor === null ? [] : decodeBrief(row!, requests, order) }
   }
 
   async makeSlots(keys: readonly string[], { id, epoch }: Asking): Promise<string | null> {
@@ -159,7 +159,7 @@ const STATEMENTS = {
   abandon: { name: 'lockpool_abandon', text: ABANDON },
   bury: { name: 'lockpool_bury', text: BURY },
   sweep: { name: 'lockpool_sweep_member', text: SWEEP },
-  forget: { name: 'lockpool_forget_dead', text: FORGET_DEAD },
+  removeDead: { name: 'lockpool_forget_dead', text: REMOVE_DEAD },
   batch: { name: 'lockpool_table_batch', text: BATCH },
   brief: { name: 'lockpool_table_brief', text: BRIEF_BATCH },
   call: { name: 'lockpool_call_batch', text: CALL_BATCH },

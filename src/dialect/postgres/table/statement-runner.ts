@@ -27,8 +27,8 @@ export class StatementRunner {
   /** Whether connections keep their server sessions, which keep prepared statements. Known after the first statement. */
   #isDirect = false
 
-  constructor(borrow: Borrow<PostgresConnection>, patienceMs: number) {
-    this.#runner = new Runner(borrow, patienceMs, ERRORS)
+  constructor(borrow: Borrow<PostgresConnection>, limitMs: number) {
+    this.#runner = new Runner(borrow, limitMs, ERRORS)
   }
 
   get isOver(): boolean {
@@ -46,12 +46,14 @@ export class StatementRunner {
 
   /** Runs `use` on one connection, for the first statements. */
   on<T>(use: (connection: ServerConnection) => Promise<T>): Promise<T> {
-    return this.#runner.on((lent) => use(LeasedConnection.serverOf(lent)))
+    return this.#runner.on((borrowed) => use(LeasedConnection.serverOf(borrowed)))
   }
 
   /** @throws {OutcomeUnknown} {Error} an error of the server: then the statement has changed nothing */
   rows<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {
-    return this.#runner.once((lent) => this.#send<Row>(LeasedConnection.serverOf(lent), statement, values))
+    return this.#runner.once((borrowed) =>
+      this.#send<Row>(LeasedConnection.serverOf(borrowed), statement, values),
+    )
   }
 
   /**
@@ -59,7 +61,9 @@ export class StatementRunner {
    * the time is over.
    */
   rowsAtLast<Row extends object>(statement: Prepared, values: OwnValue[]): Promise<Row[]> {
-    return this.#runner.atLast((lent) => this.#send<Row>(LeasedConnection.serverOf(lent), statement, values))
+    return this.#runner.atLast((borrowed) =>
+      this.#send<Row>(LeasedConnection.serverOf(borrowed), statement, values),
+    )
   }
 
   async #send<Row extends object>(

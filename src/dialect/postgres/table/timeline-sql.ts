@@ -35,7 +35,7 @@ const LEAP = 2 ** 34
  * Runs once per timeline: members of the previous timeline become dead, and tokens move above all that they can have
  * been given.
  */
-export const SETTLE_TIMELINE: string = own(`
+export const CHANGE_TIMELINE: string = own(`
 WITH settled AS (
   UPDATE lockpool.floor AS floor SET
     timeline = $1::pg_catalog.text,

@@ -25,10 +25,10 @@ const COLLISIONS: ReadonlySet<string> = new Set(['55P03', '40P01', '23505'])
 /** Runs statements in one transaction with a lock timeout, and returns the first row of the last one. */
 export async function ask<Row>(
   server: ServerConnection,
-  patienceMs: number,
+  limitMs: number,
   ...statements: readonly string[]
 ): Promise<Row | undefined> {
-  return (await server.query<Row>(within(patienceMs, ...statements))).rows[0]
+  return (await server.query<Row>(within(limitMs, ...statements))).rows[0]
 }
 
 export type Settled<T> = { readonly value: T; readonly error?: undefined } | { readonly error: unknown }

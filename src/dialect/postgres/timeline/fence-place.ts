@@ -27,7 +27,7 @@ export interface Follower {
   /** The largest token that this process has seen. */
   readonly seen: string
   /** How long a statement may wait for a lock of another session on one of our objects. */
-  readonly patienceMs: number
+  readonly limitMs: number
 }
 
 export interface FenceRow {
@@ -61,7 +61,7 @@ export function moveOf({ run, last, clock }: FenceRow, thisRun: string, seen: st
   return BigInt(clock) > BigInt(last) + NEAR ? 'approach' : 'none'
 }
 
-export function isUsedUp({ last }: FenceRow, seen: string): boolean {
+export function isExhausted({ last }: FenceRow, seen: string): boolean {
   return BigInt(last) > LAST_TOKEN || BigInt(seen) > LAST_TOKEN
 }
 
@@ -81,16 +81,16 @@ export async function placeFence(
   run: string,
   first: Settled<FenceRow | undefined> | null,
 ): Promise<Place> {
-  const { patienceMs, seen } = follower
+  const { limitMs, seen } = follower
   const fence = follower.fence!
   let latest = first
   try {
     for (let attempt = 0; ; attempt++) {
       const row =
-        latest === null ? await ask<FenceRow>(server, patienceMs, readFence(fence.oid)) : valueOf(latest)
+        latest === null ? await ask<FenceRow>(server, limitMs, readFence(fence.oid)) : valueOf(latest)
       latest = null
       const there = { last: row!.last, isClockless: row!.clock === '0' }
-      if (isUsedUp(row!, seen)) return { ...there, noTokens: USED_UP }
+      if (isExhausted(row!, seen)) return { ...there, noTokens: USED_UP }
       const move = moveOf(row!, run, seen)
       if (move === 'none' || (move === 'approach' && !fence.isMovable)) return { ...there, noTokens: null }
       if (!fence.isMovable) return { ...there, noTokens: NOT_MOVABLE }
@@ -116,14 +116,14 @@ const NOT_MOVABLE =
 async function carryOut(
   server: ServerConnection,
   move: Move,
-  { fence, seen, patienceMs }: Follower,
+  { fence, seen, limitMs }: Follower,
   run: string,
 ): Promise<void> {
   const { oid } = fence!
   // Two transactions that are sent at once. The second one uses what the first one has committed.
   const messages =
     move === 'begin' ? [beginRun(oid, run, seen)] : [raiseFloor(oid, run, seen), moveToFloor(oid, run)]
-  const results = await Promise.all(messages.map((message) => settled(ask(server, patienceMs, ...message))))
+  const results = await Promise.all(messages.map((message) => settled(ask(server, limitMs, ...message))))
   for (const result of results) {
     if (move !== 'approach' && 'error' in result && !isCollision(result.error)) throw result.error
   }

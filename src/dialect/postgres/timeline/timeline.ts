@@ -64,10 +64,10 @@ export interface TimelineRow {
  * write.
  */
 export async function followTimeline(server: ServerConnection, follower: Follower): Promise<TimelineFacts> {
-  const { fence, patienceMs } = follower
+  const { fence, limitMs } = follower
   // All questions are sent at once, so they cost one round trip together.
-  const stored = settled(ask<TimelineRow>(server, patienceMs, READ_TIMELINE))
-  const placed = fence === null ? null : settled(ask<FenceRow>(server, patienceMs, readFence(fence.oid)))
+  const stored = settled(ask<TimelineRow>(server, limitMs, READ_TIMELINE))
+  const placed = fence === null ? null : settled(ask<FenceRow>(server, limitMs, readFence(fence.oid)))
   const [identity, start] = await whichServer(server)
   let row: TimelineRow | null
   let isNew: boolean
@@ -130,16 +130,16 @@ async function whichServer(server: ServerConnection): Promise<[ServerIdentity, S
 /** Returns the stored row once it describes this server, and whether it had to be written. */
 async function followed(
   server: ServerConnection,
-  { strictLeaseMs, patienceMs }: Follower,
+  { strictLeaseMs, limitMs }: Follower,
   identity: ServerIdentity,
   stored: Settled<TimelineRow | undefined>,
 ): Promise<[TimelineRow | null, boolean]> {
   for (let attempt = 0; ; attempt++) {
-    const row = attempt === 0 ? valueOf(stored) : await ask<TimelineRow>(server, patienceMs, READ_TIMELINE)
-    if (!isToBeFollowed(row ?? null, identity, strictLeaseMs !== null)) return [row ?? null, attempt > 0]
+    const row = attempt === 0 ? valueOf(stored) : await ask<TimelineRow>(server, limitMs, READ_TIMELINE)
+    if (!needsRecording(row ?? null, identity, strictLeaseMs !== null)) return [row ?? null, attempt > 0]
     const decision = strictLeaseMs === null ? null : Math.min(strictLeaseMs, LONGEST_STRICT_LEASE_MS)
     const statements = followServer(identity, decision, LONGEST_STRICT_LEASE_MS)
-    const { error } = await settled(ask(server, patienceMs, ...statements))
+    const { error } = await settled(ask(server, limitMs, ...statements))
     const isOver = attempt === MOST_ATTEMPTS
     if (error !== undefined && (isOver || !isCollision(error))) throw error
     if (isOver)
@@ -148,7 +148,7 @@ async function followed(
 }
 
 /** Whether the row must be written. A value that is unknown, then or now, does not count as a difference. */
-export function isToBeFollowed(
+export function needsRecording(
   row: TimelineRow | null,
   identity: ServerIdentity,
   isStrict: boolean,

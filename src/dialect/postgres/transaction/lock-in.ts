@@ -7,7 +7,7 @@ import type { TransactionLockOptions } from './lock-transaction.js'
 import { askProgramClient, assertTransactionOpen, type ProgramClient } from '../connection/program-client.js'
 import { DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, sqlState } from '../connection/server-errors.js'
 import type { PostgresKey } from '../keys/key.js'
-import { keyValues, PostgresTransaction, type TransactionTools } from './transaction.js'
+import { keyValues, PostgresTransaction, type TransactionContext } from './transaction.js'
 import {
   LOCK_IN_TIME,
   LOCK_IN_TRANSACTION,
@@ -51,7 +51,7 @@ export interface LockInTarget {
 
 /** @see LockPool.lockIn */
 export async function lockInOf(
-  tools: TransactionTools,
+  tools: TransactionContext,
   client: LockInClient,
   key: LockKey,
   options: TransactionLockOptions = {},
@@ -74,7 +74,7 @@ export async function lockInOf(
 
 /** @see LockPool.tryLockIn */
 export async function tryLockInOf(
-  tools: TransactionTools,
+  tools: TransactionContext,
   client: LockInClient,
   key: LockKey,
   options: { readonly mode?: LockMode } = {},
@@ -88,7 +88,7 @@ export async function tryLockInOf(
 
 /** @see LockPool.lockStatement */
 export function lockStatementOf(
-  tools: TransactionTools,
+  tools: TransactionContext,
   key: LockKey,
   options: LockStatementOptions = {},
 ): LockStatement {

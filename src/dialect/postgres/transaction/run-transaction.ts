@@ -6,7 +6,7 @@ import type { ConnectionPool } from '../../../pool/connection-pool.js'
 import type { Lease } from '../../../pool/lease.js'
 import {
   checkTransaction,
-  isSoOfCause,
+  matchesWithCauses,
   transactionTable,
   withRetries,
   type TransactionTable,
@@ -15,7 +15,7 @@ import { LeasedConnection } from '../pool/leased-connection.js'
 import type { LockTransaction } from './lock-transaction.js'
 import type { PostgresConnection } from '../connection/connection.js'
 import { DEADLOCK_DETECTED, sqlState } from '../connection/server-errors.js'
-import { PostgresTransaction, type LockedKeys, type TransactionTools } from './transaction.js'
+import { PostgresTransaction, type LockedKeys, type TransactionContext } from './transaction.js'
 import { BEGIN, beginStatement, COMMIT, ROLLBACK_TRANSACTION } from './transaction-sql.js'
 
 /** See "Transaction Isolation" in PostgreSQL's documentation. */
@@ -44,17 +44,17 @@ const OPTIONS: TransactionTable<IsolationLevel> = transactionTable(BEGIN, 'read 
 const SERIALIZATION_FAILURE = '40001'
 
 /** What a transaction needs from the pool. */
-export interface TransactionPorts extends TransactionTools {
+export interface TransactionHost extends TransactionContext {
   readonly pool: ConnectionPool<PostgresConnection>
   readonly clock: Clock
   readonly random: Random
   /** Runs `body` as a body in which these keys are held. */
-  runTransacting<T>(keys: LockedKeys, body: () => T): T
+  runInTransaction<T>(keys: LockedKeys, body: () => T): T
 }
 
 /** @see LockPool.transaction */
 export async function runTransaction<T>(
-  ports: TransactionPorts,
+  host: TransactionHost,
   body: (tx: LockTransaction) => Promise<T>,
   options: TransactionOptions = {},
 ): Promise<T> {
@@ -63,25 +63,25 @@ export async function runTransaction<T>(
   let isEnded = false
   const ended = (): void => void (isEnded = true)
   const mayRunAgain = (error: unknown): boolean => !isEnded && isCollision(error)
-  const once = (): Promise<T> => runOnce(ports, body, isolation, signal, ended)
-  return withRetries(ports, { retries, signal }, mayRunAgain, once)
+  const once = (): Promise<T> => runOnce(host, body, isolation, signal, ended)
+  return withRetries(host, { retries, signal }, mayRunAgain, once)
 }
 
 async function runOnce<T>(
-  ports: TransactionPorts,
+  host: TransactionHost,
   body: (tx: LockTransaction) => Promise<T>,
   isolation: IsolationLevel,
   signal: AbortSignal | undefined,
   endedByBody: () => void,
 ): Promise<T> {
-  const connection = await ports.pool.connect(signal === undefined ? {} : { signal })
+  const connection = await host.pool.connect(signal === undefined ? {} : { signal })
   const abort = (): void => connection.release(true)
-  const forget = signal && onAbort(signal, abort)
+  const unsubscribe = signal && onAbort(signal, abort)
   const direct = LeasedConnection.serverOf(connection)
-  const tx = new PostgresTransaction(connection, direct, ports)
+  const tx = new PostgresTransaction(connection, direct, host)
   try {
     await direct.query(beginStatement(isolation, direct.hasClientCheck))
-    const result = await ports.runTransacting(tx.locked, () => body(tx))
+    const result = await host.runInTransaction(tx.locked, () => body(tx))
     await tx.end()
     tx.assertOpen()
     // Deferred constraints are checked at COMMIT. They may wait for locks without our timeout.
@@ -98,7 +98,7 @@ async function runOnce<T>(
     throw error
   } finally {
     tx.over()
-    forget?.()
+    unsubscribe?.()
   }
 }
 
@@ -133,7 +133,7 @@ async function rollBack(connection: PostgresConnection & Lease, direct: Postgres
  * among its causes.
  */
 function isCollision(error: unknown): boolean {
-  return isSoOfCause(error, (cause) => {
+  return matchesWithCauses(error, (cause) => {
     const state = sqlState(cause)
     const isServers = state === DEADLOCK_DETECTED || state === SERIALIZATION_FAILURE
     return isServers || cause instanceof LockDeadlockError

@@ -48,7 +48,7 @@ import {
 export type LockedKeys = ReadonlyMap<string, string>
 
 /** What a transaction needs from its pool. */
-export interface TransactionTools {
+export interface TransactionContext {
   readonly clock: Clock
   readonly defaultTimeoutMs: number
   encode(key: LockKey): PostgresKey
@@ -65,7 +65,7 @@ export interface TransactionTools {
 export class PostgresTransaction implements LockTransaction {
   readonly #connection: Queryable
   readonly #direct: Direct
-  readonly #tools: TransactionTools
+  readonly #tools: TransactionContext
   readonly #locked = new Map<string, string>()
   /** Keeps the statements of one attempt together, including the rollback after a failure. */
   #last: Promise<unknown> = Promise.resolve()
@@ -75,7 +75,7 @@ export class PostgresTransaction implements LockTransaction {
   /** The body has sent COMMIT or ROLLBACK itself, so no locks are held any more. */
   #isEndedByBody = false
 
-  constructor(connection: Queryable, direct: Direct, tools: TransactionTools) {
+  constructor(connection: Queryable, direct: Direct, tools: TransactionContext) {
     this.#connection = connection
     this.#direct = direct
     this.#tools = tools
@@ -87,7 +87,7 @@ export class PostgresTransaction implements LockTransaction {
   }
 
   /** Whether the transaction belongs to the same pool as these tools, so that keys mean the same. */
-  isOf(tools: TransactionTools): boolean {
+  isOf(tools: TransactionContext): boolean {
     return this.#tools === tools
   }
 

@@ -7,7 +7,7 @@ import { snapshotJson } from '../../../../src/cli/inspect/snapshot-json.js'
 import { whoLines } from '../../../../src/cli/inspect/who-view.js'
 import type { Channel } from '../../../../src/cli/terminal.js'
 import { UsageError } from '../../../../src/cli/usage-error.js'
-import { encodeKey, encodeSemaphore, INTEREST_CLASS } from '../../../../src/dialect/postgres/keys/key.js'
+import { encodeKey, encodeSemaphore, REGISTRATION_CLASS } from '../../../../src/dialect/postgres/keys/key.js'
 import { KeyNameBook } from '../../../../src/dialect/postgres/records/key-names.js'
 import { findingsOf } from '../../../../src/inspect/findings.js'
 import { snapshotOf, type LockSnapshot } from '../../../../src/inspect/snapshot.js'
@@ -228,7 +228,7 @@ test.each([
   ['no number', 'orders', { raw: true }, /--raw/],
   ['an empty name', '', {}, /empty/],
   ['too large', '99999999999999999999', { raw: true }, /64-bit/],
-  ['our own class', `${INTEREST_CLASS},1`, { raw: true }, /reserved for lockpool/],
+  ['our own class', `${REGISTRATION_CLASS},1`, { raw: true }, /reserved for lockpool/],
   ['two kinds', 'x', { raw: true, table: true }, /exclude each other/],
 ] as const)('%s is a wrong command line', (_, text, flags, message) => {
   expect(() => wantedLocks(text, flags)).toThrow(UsageError)

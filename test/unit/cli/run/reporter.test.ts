@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { reporter } from '../../../../src/cli/run/reporter.js'
-import { TELLINGS, type RunEventName, type RunEvents } from '../../../../src/cli/run/run-events.js'
+import { RUN_REPORTS, type RunEventName, type RunEvents } from '../../../../src/cli/run/run-events.js'
 import type { Channel } from '../../../../src/cli/terminal.js'
 import { ManualClock } from '../../../../src/testing/manual-clock.js'
 
@@ -73,7 +73,7 @@ test('as JSON, several keys are a list as well', () => {
 
 test('as text, problems are always shown, waiting on a terminal, and every step with --verbose', () => {
   const count = (...how: string[]): number =>
-    Object.keys(EVENTS).filter((name) => how.includes(TELLINGS[name as RunEventName].shown)).length
+    Object.keys(EVENTS).filter((name) => how.includes(RUN_REPORTS[name as RunEventName].shown)).length
 
   expect(told({})).toHaveLength(count('always'))
   expect(told({ isTerminal: true })).toHaveLength(count('always', 'on a terminal'))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nextLookMs, Paces } from '../../../../src/dialect/rows/pace.js'
+import { nextPollMs, Paces } from '../../../../src/dialect/rows/pace.js'
 
 test('the turns of a key are counted by its token, a step for each', () => {
   const paces = new Paces()
@@ -21,23 +21,23 @@ test('unknown facts of a row do not change its pace', () => {
 
 test('the first waiter looks after a part of the time that the current holder has had, within limits', () => {
   const pace = { token: '1', tokenAt: 100, turnMs: 3 }
-  expect(nextLookMs(pace, 0, 100)).toBe(1)
-  expect(nextLookMs(pace, 0, 200)).toBe(40)
-  expect(nextLookMs(pace, 0, 60_000)).toBe(1000)
+  expect(nextPollMs(pace, 0, 100)).toBe(1)
+  expect(nextPollMs(pace, 0, 200)).toBe(40)
+  expect(nextPollMs(pace, 0, 60_000)).toBe(1000)
 })
 
 test('the number of looks at a hold grows with its logarithm', () => {
   let now = 0
   let looks = 0
-  for (; now < 10_000; looks++) now += nextLookMs({ token: '1', tokenAt: 0, turnMs: 3 }, 0, now)
+  for (; now < 10_000; looks++) now += nextPollMs({ token: '1', tokenAt: 0, turnMs: 3 }, 0, now)
   expect(looks).toBeLessThan(40)
 })
 
 test('a waiter further back looks when its turn should be near', () => {
   const pace = { token: '1', tokenAt: 100, turnMs: 10 }
-  expect(nextLookMs(pace, 10, 100)).toBe(70)
-  expect(nextLookMs(pace, 1, 100)).toBe(7)
-  expect(nextLookMs(pace, 10_000, 100)).toBe(1000)
+  expect(nextPollMs(pace, 10, 100)).toBe(70)
+  expect(nextPollMs(pace, 1, 100)).toBe(7)
+  expect(nextPollMs(pace, 10_000, 100)).toBe(1000)
 })
 
 test('at most a thousand keys are remembered', () => {

@@ -12,7 +12,7 @@ const wait = (mode: 'exclusive' | 'shared', isSemaphore = false): Wait => ({
   before: null,
   given: null,
   passToken: null,
-  isRung: false,
+  isWoken: false,
 })
 const row = (waiters: string, is_unowned = true, is_unread = true): PlaceRow => ({
   key: '1',

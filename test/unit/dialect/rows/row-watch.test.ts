@@ -25,13 +25,13 @@ function row(owner: string | null, token: string, waiters: string): PlaceRow {
 function world({ rows = [] as PlaceRow[] } = {}) {
   const waits = new Waits()
   waits.trust('7', SECRET)
-  const rung: string[] = []
-  const asked: string[][] = []
-  const heard: string[] = []
+  const woken: string[] = []
+  const polled: string[][] = []
+  const listened: string[] = []
   let notify: (memberId: string, payload: string) => void = () => undefined
   const source: NotificationSource = {
-    hear: (begin, end) => {
-      heard.push(...begin, ...end.map((each) => `-${each}`))
+    changeMembers: (begin, end) => {
+      listened.push(...begin, ...end.map((each) => `-${each}`))
       return Promise.resolve()
     },
     onNotified: (notified) => {
@@ -44,9 +44,9 @@ function world({ rows = [] as PlaceRow[] } = {}) {
     destroy: () => undefined,
   }
   const watch = new RowWatch({
-    looker: {
+    poller: {
       places: (keys) => {
-        asked.push([...keys])
+        polled.push([...keys])
         return Promise.resolve(rows)
       },
       check: () => Promise.resolve(),
@@ -56,7 +56,7 @@ function world({ rows = [] as PlaceRow[] } = {}) {
     waits,
     handlers: {
       onPublicMessage: () => undefined,
-      onWakeUp: (keyId) => void rung.push(keyId),
+      onWakeUp: (keyId) => void woken.push(keyId),
       onTicket: () => undefined,
       onMessage: () => undefined,
       onEnd: () => undefined,
@@ -67,7 +67,7 @@ function world({ rows = [] as PlaceRow[] } = {}) {
   watch.start()
   const wait = (since: bigint | null = 1024n): void =>
     waits.add({ key: KEY, mode: 'exclusive', memberId: '7', isSemaphore: false, since, before: 99 })
-  return { waits, rung, asked, heard, wait, rows, tell: (payload: string) => notify('7', payload) }
+  return { waits, woken, polled, listened, wait, rows, tell: (payload: string) => notify('7', payload) }
 }
 
 /** Lets all looks finish. The server answers at once in this test. */
@@ -76,36 +76,36 @@ async function looks(): Promise<void> {
 }
 
 test('a notification with a proof gives the lock without a look', async () => {
-  const { wait, tell, waits, rung, asked } = world()
+  const { wait, tell, waits, woken, polled } = world()
   wait()
   tell(`${KEY.bits} 2048 ${proofOf('2048')}`)
   await looks()
 
-  expect(waits.of(KEY.id)).toMatchObject({ given: '2048', isRung: true })
-  expect(rung).toEqual([KEY.id])
-  expect(asked).toEqual([])
+  expect(waits.of(KEY.id)).toMatchObject({ given: '2048', isWoken: true })
+  expect(woken).toEqual([KEY.id])
+  expect(polled).toEqual([])
 })
 
 test.each([
   ['without a proof', '2048'],
   ['with the proof of another secret', `2048 ${proofOf('2048', 'guessed')}`],
   ['with the proof of another token', `2048 ${proofOf('4096')}`],
-  ['of an earlier turn, heard again', `1024 ${proofOf('1024')}`],
+  ['of an earlier turn, listened again', `1024 ${proofOf('1024')}`],
   ['that is no number', `0x800 ${proofOf('0x800')}`],
 ])('a notification %s only leads to a look', async (_, said) => {
-  const { wait, tell, waits, rung, asked, rows } = world()
+  const { wait, tell, waits, woken, polled, rows } = world()
   rows.push(row('8', '2048', '7'))
   wait()
   tell(`${KEY.bits} ${said}`)
   await looks()
 
-  expect(asked.length).toBeGreaterThan(0)
+  expect(polled.length).toBeGreaterThan(0)
   expect(waits.of(KEY.id)).toMatchObject({ given: null })
-  expect(rung).toEqual([])
+  expect(woken).toEqual([])
 })
 
 test('a look at a row that names the member gives it the lock, if it was named since it began to wait', async () => {
-  const { wait, tell, waits, rung, rows } = world()
+  const { wait, tell, waits, woken, rows } = world()
   rows.push(row('7', '1024', ''))
   wait()
   tell(`${KEY.bits} 4096`)
@@ -115,8 +115,8 @@ test('a look at a row that names the member gives it the lock, if it was named s
   rows[0] = row('7', '3072', '')
   tell(`${KEY.bits} 4096`)
   await looks()
-  expect(waits.of(KEY.id)).toMatchObject({ given: '3072', isRung: true })
-  expect(rung).toContain(KEY.id)
+  expect(waits.of(KEY.id)).toMatchObject({ given: '3072', isWoken: true })
+  expect(woken).toContain(KEY.id)
 })
 
 test('a notification that comes before the wait is known is not lost', () => {
@@ -136,20 +136,20 @@ test('a notification for an earlier wait does not grant the lock to the next', (
 })
 
 test('a notification without a token, for readers and permits, leads to an attempt', () => {
-  const { wait, tell, rung, waits } = world()
+  const { wait, tell, woken, waits } = world()
   wait()
   tell(KEY.bits)
 
-  expect(rung).toEqual([KEY.id])
-  expect(waits.of(KEY.id)).toMatchObject({ given: null, isRung: true })
+  expect(woken).toEqual([KEY.id])
+  expect(waits.of(KEY.id)).toMatchObject({ given: null, isWoken: true })
 })
 
 test('notifications are for one member', () => {
-  const { wait, tell, waits, rung } = world()
+  const { wait, tell, waits, woken } = world()
   waits.add({ key: KEY, mode: 'exclusive', memberId: '8', isSemaphore: false, since: 1n, before: 0 })
   tell(`${KEY.bits} 2048 ${proofOf('2048')}`)
-  expect(rung).toEqual([])
+  expect(woken).toEqual([])
   waits.remove(KEY)
   wait()
-  expect(rung).toEqual([KEY.id])
+  expect(woken).toEqual([KEY.id])
 })

@@ -138,16 +138,16 @@ describe('sleeping', () => {
 
   test('a process that yields and gets a wake-up has yielded with success, and then waits for the poll', () => {
     const { clock, awoken, sleep } = sleeper()
-    expect(sleep.yieldedInVain).toBe(false)
+    expect(sleep.wasPrecedenceUnused).toBe(false)
     sleep.yield()
     clock.advance(1)
     sleep.woken('other', true)
-    expect([awoken.mock.calls.length, sleep.wake, sleep.yieldedInVain]).toEqual([1, 'woken', false])
+    expect([awoken.mock.calls.length, sleep.wake, sleep.wasPrecedenceUnused]).toEqual([1, 'woken', false])
 
     clock.advance(48)
     expect(awoken, 'nothing comes 5 ms after').toHaveBeenCalledTimes(1)
     clock.advance(2)
-    expect([awoken.mock.calls.length, sleep.wake, sleep.yieldedInVain]).toEqual([2, 'poll', false])
+    expect([awoken.mock.calls.length, sleep.wake, sleep.wasPrecedenceUnused]).toEqual([2, 'poll', false])
     sleep.end()
   })
 
@@ -164,9 +164,9 @@ describe('sleeping', () => {
       sleep.yield()
       clock.advance(5)
       sleep.attempt()
-      expect(sleep.yieldedInVain).toBe(true)
+      expect(sleep.wasPrecedenceUnused).toBe(true)
       happens(sleep)
-      expect(sleep.yieldedInVain).toBe(false)
+      expect(sleep.wasPrecedenceUnused).toBe(false)
       sleep.end()
     }
   })

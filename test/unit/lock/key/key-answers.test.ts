@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest'
 import { InvariantError } from '../../../../src/base/assert.js'
 import { isGranted, SAID, type Answer, type OperationKind } from '../../../../src/dialect/lock-operation.js'
-import { after, AFTER, type After, type Target } from '../../../../src/lock/key/key-answers.js'
+import {
+  consequenceOf,
+  CONSEQUENCES,
+  type Consequence,
+  type Target,
+} from '../../../../src/lock/key/key-answers.js'
 import { KEY_MACHINE, KEY_MOVES, type KeyState } from '../../../../src/lock/key/key-state.js'
 
 /** The state of the entry while each operation is under way. */
@@ -20,7 +25,7 @@ const ASKED_IN: Readonly<Record<OperationKind, KeyState>> = {
   clearIntent: 'registeringIntent',
   leave: 'leaving',
   release: 'releasing',
-  relinquish: 'releasing',
+  releaseEarly: 'releasing',
   yield: 'yielding',
 }
 
@@ -43,14 +48,15 @@ const ANSWERED: Readonly<Record<OperationKind, string>> = {
   clearIntent: 'dr',
   leave: 'dr',
   release: 'ndr',
-  relinquish: 'ndr',
+  releaseEarly: 'ndr',
   yield: 'gndwc',
 }
 
-function* allRows(): Generator<{ kind: OperationKind; answer: Answer; doubts: boolean; row: After }> {
+function* allRows(): Generator<{ kind: OperationKind; answer: Answer; doubts: boolean; row: Consequence }> {
   for (const kind of KINDS)
     for (const answer of ANSWERED[kind])
-      for (const doubts of [false, true]) yield { kind, answer, doubts, row: after(kind, answer, doubts) }
+      for (const doubts of [false, true])
+        yield { kind, answer, doubts, row: consequenceOf(kind, answer, doubts) }
 }
 
 /** The states that a target can mean. */
@@ -63,7 +69,7 @@ test('each question has the answers that the contract gives it, and no others', 
   for (const kind of KINDS)
     for (const answer of [...ANSWERS, '', 'x'])
       for (const doubts of [false, true]) {
-        const ask = (): After => after(kind, answer, doubts)
+        const ask = (): Consequence => consequenceOf(kind, answer, doubts)
         if (answer !== '' && ANSWERED[kind].includes(answer)) expect(ask()).toBeDefined()
         else expect(ask, `${kind} ${answer}`).toThrow(InvariantError)
       }
@@ -85,7 +91,7 @@ test('only granted locks are held', () => {
 test('a release is confirmed or found missing exactly once, and nothing else is', () => {
   for (const { kind, answer, row } of allRows()) {
     const isRelease = ASKED_IN[kind] === 'releasing' || (kind === 'yield' && answer !== SAID.granted)
-    const ends = row.react.filter((each) => each === 'gaveUp' || each === 'notHeld')
+    const ends = row.react.filter((each) => each === 'releaseConfirmed' || each === 'notHeld')
     expect(ends.length, `${kind} ${answer}`).toBe(isRelease ? 1 : 0)
     if (isRelease) expect(ends[0] === 'notHeld').toBe(answer === SAID.no)
   }
@@ -125,10 +131,10 @@ test('a race is lost only after a wake-up, and a release sees listening processe
     if (row.learn.includes('raceLost')) expect(kind).toBe('retry')
     const isFirst = kind === 'try' || kind === 'enqueue' || kind === 'upgrade'
     expect(row.learn.includes('contended')).toBe(isFirst && row.to !== 'ours')
-    if (row.learn.includes('othersListen')) expect(['release', 'relinquish', 'yield']).toContain(kind)
+    if (row.learn.includes('othersListen')) expect(['release', 'releaseEarly', 'yield']).toContain(kind)
   }
-  expect(AFTER.retry[SAID.no]!.learn).toEqual(['othersCame', 'hot', 'raceLost'])
-  expect(AFTER.poll[SAID.no]!.learn).toEqual(['othersCame', 'pollLost'])
+  expect(CONSEQUENCES.retry[SAID.no]!.learn).toEqual(['othersCame', 'hot', 'raceLost'])
+  expect(CONSEQUENCES.poll[SAID.no]!.learn).toEqual(['othersCame', 'pollLost'])
 })
 
 test('a state that is not reached by a move, or lacks its session, is refused', () => {

@@ -174,7 +174,7 @@ test('a wake-up that no process needs at this moment changes nothing', async () 
   expect([a.snapshot().listener, b.snapshot().listener]).toEqual(['listening', 'listening'])
   let received = 0
   for (const connection of world.server.connections)
-    connection.hear((handlers) => {
+    connection.deliver((handlers) => {
       received++
       handlers.onWakeUp('/orders', 'a stranger')
     })

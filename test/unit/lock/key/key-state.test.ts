@@ -15,9 +15,9 @@ const AT_REST: ReadonlySet<KeyState> = new Set(['idle', 'waiting', 'delayed', 'h
  * The wake-up is a separate statement. In `notifying` the entry waits only while it yields, or while its intent must be removed
  * first.
  */
-const isUnderWay = ({ state, isMarked, isGivingWay, isClosing, head, mayEnqueue }: KeyFacts): boolean =>
+const isUnderWay = ({ state, hasIntent, isYielding, isClosing, head, mayEnqueue }: KeyFacts): boolean =>
   state === 'notifying'
-    ? isMarked || (isGivingWay && !mayEnqueue && !(isClosing && head === null))
+    ? hasIntent || (isYielding && !mayEnqueue && !(isClosing && head === null))
     : !AT_REST.has(state)
 
 /** The state after each step that asks the server. The other steps ask nothing. */
@@ -36,7 +36,7 @@ const LEADS_TO: Partial<Record<Step, KeyState>> = {
   clearIntent: 'registeringIntent',
   leave: 'leaving',
   release: 'releasing',
-  relinquish: 'releasing',
+  releaseEarly: 'releasing',
   yield: 'yielding',
 }
 
@@ -54,10 +54,10 @@ function* allFacts(): Generator<KeyFacts> {
         for (const holderCount of [0, 1, 2])
           for (const wake of ['no', 'woken', 'poll'] as const)
             for (const isContended of booleans)
-              for (const isGivingWay of booleans)
+              for (const isYielding of booleans)
                 for (const isHurried of booleans)
                   for (const isDraining of booleans)
-                    for (const isMarked of booleans)
+                    for (const hasIntent of booleans)
                       for (const mayHandOff of booleans)
                         for (const isLate of mode === 'shared' ? booleans : [false])
                           for (const isClosing of booleans)
@@ -71,11 +71,11 @@ function* allFacts(): Generator<KeyFacts> {
                                   holderCount,
                                   wake,
                                   isContended,
-                                  isGivingWay,
+                                  isYielding,
                                   isHurried,
                                   mayEnqueue,
                                   isDraining,
-                                  isMarked,
+                                  hasIntent,
                                   mayHandOff,
                                   isLate,
                                   isClosing,
@@ -109,7 +109,7 @@ test('a reader becomes a writer when no other reader is left, here or, as far as
   for (const facts of allFacts()) {
     if (facts.state !== 'held' || facts.conversion !== 'upgrade') continue
     const mayTry = !facts.isContended || facts.isHurried || facts.wake !== 'no'
-    const otherwise = facts.isMarked ? 'rest' : 'setIntent'
+    const otherwise = facts.hasIntent ? 'rest' : 'setIntent'
     expect(nextStep(facts)).toBe(facts.holderCount === 1 && mayTry ? 'upgrade' : otherwise)
   }
 })
@@ -121,7 +121,7 @@ test('a reader behind a writer does not join, within the process or across', () 
     // After a wake-up or a poll, and for a caller that cannot wait, the entry asks whether the writer in another process still
     // waits.
     if (facts.wake === 'no' && !facts.isHurried) expect(facts.isDraining).toBe(false)
-    expect(facts.isMarked).toBe(false)
+    expect(facts.hasIntent).toBe(false)
   }
 })
 
@@ -134,9 +134,9 @@ test('nothing is left at the server for a key without local users', () => {
         ? 'release'
         : facts.state === 'waiting'
           ? 'leave'
-          : facts.isMarked
+          : facts.hasIntent
             ? 'clearIntent'
-            : 'forget'
+            : 'evict'
     expect(nextStep(facts)).toBe(expected)
   }
 })
@@ -151,14 +151,14 @@ test('every waiter waits for something: a holder, an operation under way, or a w
 test('a delayed key is granted to no caller, and released only when the pool is closed and no caller waits', () => {
   for (const facts of allFacts()) {
     if (facts.state !== 'delayed') continue
-    expect(nextStep(facts)).toBe(facts.isClosing && facts.head === null ? 'relinquish' : 'rest')
+    expect(nextStep(facts)).toBe(facts.isClosing && facts.head === null ? 'releaseEarly' : 'rest')
   }
 })
 
 test('a process that has just released it for others queues before it tries', () => {
   for (const facts of allFacts()) {
-    const isFree = facts.state === 'idle' && !facts.isMarked && !facts.isContended
-    const mayQueue = isFree && facts.head === 'exclusive' && facts.isGivingWay && !facts.mayEnqueue
+    const isFree = facts.state === 'idle' && !facts.hasIntent && !facts.isContended
+    const mayQueue = isFree && facts.head === 'exclusive' && facts.isYielding && !facts.mayEnqueue
     expect(nextStep(facts) === 'queue').toBe(mayQueue)
   }
 })
@@ -172,11 +172,11 @@ test('at the end of a turn the others are looked for before the lock is passed o
     conversion: null,
     wake: 'no',
     isContended: false,
-    isGivingWay: false,
+    isYielding: false,
     isHurried: false,
     mayEnqueue: false,
     isDraining: false,
-    isMarked: false,
+    hasIntent: false,
     mayHandOff: true,
     isLate: false,
     isClosing: false,

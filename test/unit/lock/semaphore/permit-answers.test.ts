@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { InvariantError } from '../../../../src/base/assert.js'
 import type { PermitReply } from '../../../../src/dialect/permit-operation.js'
 import {
-  afterReply,
-  type AfterPermits,
+  consequenceOfReply,
+  type PermitConsequence,
   type AskingState,
 } from '../../../../src/lock/semaphore/permit-answers.js'
 import { SEMAPHORE_MOVES, type SemaphoreState } from '../../../../src/lock/semaphore/semaphore-state.js'
@@ -22,17 +22,18 @@ const ANSWERED: Readonly<Record<AskingState, readonly Said[]>> = {
   leaving: ['done'],
 }
 
-function* allRows(): Generator<{ state: AskingState; said: Said; doubts: boolean; row: AfterPermits }> {
+function* allRows(): Generator<{ state: AskingState; said: Said; doubts: boolean; row: PermitConsequence }> {
   for (const state of Object.keys(ANSWERED) as AskingState[])
     for (const said of ANSWERED[state])
-      for (const doubts of [false, true]) yield { state, said, doubts, row: afterReply(state, said, doubts) }
+      for (const doubts of [false, true])
+        yield { state, said, doubts, row: consequenceOfReply(state, said, doubts) }
 }
 
 test('each state has the replies that the contract gives it, and no others', () => {
   for (const state of Object.keys(SEMAPHORE_MOVES) as SemaphoreState[])
     for (const said of SAID)
       for (const doubts of [false, true]) {
-        const ask = (): AfterPermits => afterReply(state, said, doubts)
+        const ask = (): PermitConsequence => consequenceOfReply(state, said, doubts)
         const known = (ANSWERED as Partial<Record<SemaphoreState, readonly Said[]>>)[state]
         if (known?.includes(said) === true) expect(ask()).toBeDefined()
         else expect(ask, `${state} ${said}`).toThrow(InvariantError)
@@ -53,10 +54,10 @@ test('a kept registration has a time for its next check, or other waiters to wai
 test('a released lock is gone, once, whichever process wants it', () => {
   for (const { state, said, doubts, row } of allRows()) {
     const isRelease = state === 'releasing' || state === 'yielding'
-    expect(row.react.filter((each) => each === 'gaveUp')).toHaveLength(isRelease ? 1 : 0)
+    expect(row.react.filter((each) => each === 'releaseConfirmed')).toHaveLength(isRelease ? 1 : 0)
     expect(row.react.includes('notify')).toBe(said === 'wanted' && !doubts)
     expect(row.react.includes('yield')).toBe((said === 'wanted' || said === 'awaited') && !doubts)
-    expect(row.react.includes('trustOthers')).toBe(isRelease && said === 'done')
-    expect(row.react.includes('lineGoesFirst')).toBe(said === 'awaited' && !doubts)
+    expect(row.react.includes('confirmPrecedence')).toBe(isRelease && said === 'done')
+    expect(row.react.includes('serverQueueGoesFirst')).toBe(said === 'awaited' && !doubts)
   }
 })

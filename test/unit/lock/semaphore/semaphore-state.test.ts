@@ -31,7 +31,7 @@ function* allFacts(): Generator<SemaphoreFacts> {
         for (let spare = 0; spare <= permitsHere; spare++)
           for (const mayHandOff of spare > 0 ? booleans : [false])
             for (const isContended of booleans)
-              for (const isGivingWay of booleans)
+              for (const isYielding of booleans)
                 for (const mayEnqueue of permitsHere === 0 && waiters > 0 ? booleans : [false])
                   for (const wake of ['no', 'woken', 'poll'] as const)
                     // A process that waits in the server queue has no permit.
@@ -43,7 +43,7 @@ function* allFacts(): Generator<SemaphoreFacts> {
                           spare,
                           mayHandOff,
                           isContended,
-                          isGivingWay,
+                          isYielding,
                           wake,
                           mayEnqueue,
                         },
@@ -77,7 +77,7 @@ test('no connection is requested without a waiter, and the request stays while t
   for (const facts of allFacts()) {
     const step = nextSemaphoreStep(facts)
     if (facts.wanted === 0) expect(['take', 'wait', 'retry', 'poll']).not.toContain(step)
-    if (step === 'forget')
+    if (step === 'evict')
       expect([facts.state, facts.permitsHere, facts.isWaitedFor]).toEqual(['idle', 0, false])
   }
 })
@@ -85,6 +85,6 @@ test('no connection is requested without a waiter, and the request stays while t
 test('a waiter waits only with a registration and a time to wake, or behind local callers', () => {
   for (const facts of allFacts()) {
     if (facts.state !== 'idle' || facts.wanted === 0 || nextSemaphoreStep(facts) !== 'rest') continue
-    expect(facts.isGivingWay).toBe(true)
+    expect(facts.isYielding).toBe(true)
   }
 })

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { FakeLockPool } from '../../../../src/fake-lock-pool.js'
 import { LockOwner } from '../../../../src/serve/locks/lock-owner.js'
-import type { LockSource, Patience } from '../../../../src/serve/locks/lock-source.js'
+import type { LockSource, WaitLimits } from '../../../../src/serve/locks/lock-source.js'
 import { settle } from '../../../../src/testing/manual-clock.js'
 import { fakeWorld, rejection, stateOf } from '../../../support/fake-world.js'
 
-const PATIENT: Patience = { timeoutMs: Infinity, signal: new AbortController().signal, label: 'a client' }
+const PATIENT: WaitLimits = { timeoutMs: Infinity, signal: new AbortController().signal, label: 'a client' }
 
 function sourceOf(pool: FakeLockPool): LockSource {
   return {

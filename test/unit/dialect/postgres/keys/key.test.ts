@@ -3,7 +3,7 @@ import {
   BUCKET_CLASS,
   encodeKey,
   hashOf,
-  INTEREST_CLASS,
+  REGISTRATION_CLASS,
   WRITER_CLASS,
 } from '../../../../../src/dialect/postgres/keys/key.js'
 
@@ -46,7 +46,7 @@ describe('keys', () => {
     [[0, -(2 ** 31) - 1], /32-bit integers/],
     [[0, '1'], /32-bit integers/],
     [[Number.NaN, 0], /32-bit integers/],
-    [[INTEREST_CLASS, 0], /reserved for lockpool/],
+    [[REGISTRATION_CLASS, 0], /reserved for lockpool/],
     [[BUCKET_CLASS, 1], /reserved for lockpool/],
     [[WRITER_CLASS, 2], /reserved for lockpool/],
   ])('a raw key out of range is refused', (key, message) => {

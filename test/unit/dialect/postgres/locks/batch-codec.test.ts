@@ -65,7 +65,7 @@ describe('rows', () => {
     const keys = Array.from({ length: 1000 }, (_, i) => encodeKey(`key ${i}`, ''))
     for (const key of keys) {
       book.add(key)
-      book.mark(key)
+      book.setIntent(key)
     }
     const { codes, keys: bytes } = encode(
       keys.map((key) => op(kind, key)),
@@ -83,7 +83,7 @@ describe('rows', () => {
   })
 
   test('that release what could not be used are as short as releases', () => {
-    const { isBrief, hashes } = session().encode([op('relinquish', 'a'), op('try', 'b')])
+    const { isBrief, hashes } = session().encode([op('releaseEarly', 'a'), op('try', 'b')])
 
     expect({ isBrief, hashes }).toEqual({ isBrief: true, hashes: null })
   })
@@ -101,7 +101,7 @@ describe('rows', () => {
   })
 
   test('an operation that is never granted draws no token', () => {
-    for (const kind of ['release', 'relinquish', 'leave', 'clearIntent', 'queue', 'setIntent shared'])
+    for (const kind of ['release', 'releaseEarly', 'leave', 'clearIntent', 'queue', 'setIntent shared'])
       expect(session().encode([op(kind)]).mayGrant, kind).toBe(false)
     for (const kind of ['try', 'wait', 'retry', 'poll', 'yield', 'join shared', 'rejoin shared'])
       expect(session().encode([op(kind)]).mayGrant, kind).toBe(true)
@@ -140,7 +140,7 @@ describe('releases', () => {
 
     expect(namesIn(batch)).toEqual([
       ...['releaseExclusive', 'tryExclusive', 'releaseShared', 'releaseExclusive'],
-      ...['lookForInterest', 'lookForInterest', 'lookForInterest'],
+      ...['checkRegistrations', 'checkRegistrations', 'checkRegistrations'],
     ])
     expect(batch.keys.readBigInt64BE(20 + 12 * 4 + 4)).toBe(BigInt(encodeKey('a', '').hash))
     expect(decodeAnswers('ngddrrd', operations, batch, 0, book)).toBe('ngrd')
@@ -163,30 +163,30 @@ describe('locks of a session are neither acquired twice nor unlocked when not he
     const { run } = session()
 
     expect(run('dW', op('wait')).answers).toBe('w')
-    expect(run('n', op('retry')).rows).toEqual(['retryMarked'])
-    expect(run('g', op('retry')).rows).toEqual(['retryMarked'])
+    expect(run('n', op('retry')).rows).toEqual(['retryWithIntent'])
+    expect(run('g', op('retry')).rows).toEqual(['retryWithIntent'])
     expect(run('w', op('wait')).answers).toBe('w')
     expect(run('N', op('retry'))).toEqual({ rows: ['retryExclusive'], answers: 'n' })
     expect(run('rdr', op('leave'))).toEqual({
-      rows: ['dropMark', 'dropInterest', 'couldBeShared'],
+      rows: ['dropIntent', 'dropRegistration', 'couldBeShared'],
       answers: 'r',
     })
     expect(run('d', op('leave shared')).rows).toEqual(['couldBeExclusive'])
   })
 
-  test('the mark of a reader whose writer waits is set and taken back once', () => {
+  test('the intent of a reader whose writer waits is set and taken back once', () => {
     const { run } = session()
 
     expect(run('D', op('setIntent shared'))).toEqual({ rows: ['setIntent'], answers: 'd' })
     expect(run('r', op('setIntent shared'))).toEqual({ rows: ['nothing'], answers: 'd' })
     expect(run('rdw', op('wait')).rows, 'its writer asks in its own right').toEqual([
-      ...['dropMark', 'enterBucket', 'waitExclusive'],
+      ...['dropIntent', 'enterBucket', 'waitExclusive'],
     ])
     expect(run('r', op('clearIntent shared'))).toEqual({ rows: ['nothing'], answers: 'r' })
     expect(run('d', op('setIntent shared', 'other')).answers, 'another session has it').toBe('d')
     expect(run('r', op('clearIntent shared', 'other')).rows).toEqual(['nothing'])
     expect(run('D', op('setIntent shared', 'third')).rows).toEqual(['setIntent'])
-    expect(run('r', op('clearIntent shared', 'third')).rows).toEqual(['dropMark'])
+    expect(run('r', op('clearIntent shared', 'third')).rows).toEqual(['dropIntent'])
     expect(run('r', op('clearIntent shared', 'third')).rows).toEqual(['nothing'])
   })
 
@@ -246,7 +246,7 @@ describe('two keys of one session with the same hash', () => {
     expect(run('n', op('retry')).rows, 'it is now').toEqual(['retryExclusive'])
     expect(run('r', op('queue', twin('orders'))).rows).toEqual(['nothing'])
     expect(run('d', op('leave', twin('orders'))).rows).toEqual(['couldBeShared'])
-    expect(run('dr', op('leave')).rows).toEqual(['dropInterest', 'couldBeShared'])
+    expect(run('dr', op('leave')).rows).toEqual(['dropRegistration', 'couldBeShared'])
     expect(book.stale).not.toBe(0)
   })
 
@@ -281,11 +281,11 @@ describe('two keys of one session with the same hash', () => {
     expect(run('n', op('yield'))).toMatchObject({ answers: 'n' })
   })
 
-  test('a mark goes before the other key asks', () => {
+  test('an intent goes before the other key asks', () => {
     const { run } = session()
     run('dW', op('wait'))
     run('n', op('wait', twin('orders')))
 
-    expect(run('rg', op('retry')).rows).toEqual(['dropMark', 'tryExclusive'])
+    expect(run('rg', op('retry')).rows).toEqual(['dropIntent', 'tryExclusive'])
   })
 })

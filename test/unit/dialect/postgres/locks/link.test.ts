@@ -44,7 +44,7 @@ function linked(facts: Partial<ServerFacts> = {}, answers: Answers = {}, channel
     server as unknown as ServerConnection,
     {
       pid: PID,
-      marks: null,
+      holdRecords: null,
       fence: null,
       noFencing: null,
       last: '0',
@@ -91,16 +91,16 @@ describe('a batch', () => {
     expect(names()).not.toContain('lockpool_try')
   })
 
-  test('in strict mode is a matter of the marks, which run it', async () => {
+  test('in strict mode is a matter of the hold records, which run it', async () => {
     const around: unknown[] = []
-    const marks = {
+    const holdRecords = {
       around: async (operations: unknown, run: () => Promise<unknown>) => {
         around.push(operations)
         return run().catch(() => 'ran')
       },
-      settled: async (...of: unknown[]) => void around.push(of),
+      delayEnded: async (...of: unknown[]) => void around.push(of),
     }
-    const { link, names } = linked({ marks: marks as unknown as ServerFacts['marks'] })
+    const { link, names } = linked({ holdRecords: holdRecords as unknown as ServerFacts['holdRecords'] })
 
     await link.run([ASKED])
     await link.delayEnded(KEY, 'shared')
@@ -109,7 +109,7 @@ describe('a batch', () => {
     expect(names()).toEqual(['lockpool_try'])
   })
 
-  test('has nothing to settle without marks', async () => {
+  test('has nothing to settle without hold records', async () => {
     const { link, sent } = linked()
     await link.delayEnded(KEY, 'exclusive')
 

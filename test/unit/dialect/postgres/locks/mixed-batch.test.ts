@@ -27,7 +27,7 @@ function grantingServer(tokens: readonly (string | null)[]): ServerConnection {
 
 /** A link that uses tokens and no other feature. */
 function linkTo(server: ServerConnection): PostgresLink {
-  const facts: Partial<ServerFacts> = { pid: PID, marks: null, fence: '1', noFencing: null, last: '0' }
+  const facts: Partial<ServerFacts> = { pid: PID, holdRecords: null, fence: '1', noFencing: null, last: '0' }
   const seen = new SeenTokens()
   const settings = { leaseMs: 10_000, fencing: 'auto', strict: false, sender: 'me', seen } as const
   return new PostgresLink(server, facts as ServerFacts, settings, new PostgresChannel(), (cause) => {

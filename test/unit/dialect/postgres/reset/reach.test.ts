@@ -190,7 +190,7 @@ test('a text is checked once a second, or each time if it has left something', (
   expect([reach.isWorthALook(call), reach.isWorthALook(call)]).toEqual([true, false])
   clock.advance(1000)
   expect(reach.isWorthALook(call)).toBe(true)
-  call.hasLeft = true
+  call.leftState = true
   expect(reach.isWorthALook(call)).toBe(true)
 })
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { encodeKey } from '../../../../../src/dialect/postgres/keys/key.js'
 import { decodeAsk, encodeAsk } from '../../../../../src/dialect/postgres/table/batch.js'
-import { CODE, FLAG, type Asked } from '../../../../../src/dialect/rows/operations.js'
+import { CODE, FLAG, type RowRequest } from '../../../../../src/dialect/rows/operations.js'
 
-function asked(key: bigint, code: number = CODE.tryExclusive): Asked {
+function request(key: bigint, code: number = CODE.tryExclusive): RowRequest {
   return { operation: { kind: 'try', mode: 'exclusive', key: encodeKey(key, '') }, code, token: 0n }
 }
 
@@ -20,19 +20,24 @@ describe('rows of a batch', () => {
       2n ** 31n,
       2n ** 32n - 1n,
     ]
-    const { order } = encodeAsk(keys.map((key) => asked(key)))
+    const { order } = encodeAsk(keys.map((key) => request(key)))
     expect(order.map((i) => keys[i])).toEqual(keys.toSorted((a, b) => (a < b ? -1 : 1)))
   })
 
   test('each operation gets its own answer', () => {
-    const batch = [asked(9n), asked(-4n, CODE.newExclusive), asked(3n), asked(11n, CODE.waitExclusive)]
+    const batch = [
+      request(9n),
+      request(-4n, CODE.newExclusive),
+      request(3n),
+      request(11n, CODE.waitExclusive),
+    ]
     const { order } = encodeAsk(batch)
-    const told = decodeAsk(
+    const results = decodeAsk(
       { floor: '0', made: '-4:1024', done: `3:${FLAG.owns}:4096: 4:${FLAG.waits}:1024:5` },
       batch,
       order,
     )
-    expect(told).toEqual([
+    expect(results).toEqual([
       { flags: FLAG.owns, token: '4096' },
       { flags: FLAG.owns, token: '1024' },
       null,

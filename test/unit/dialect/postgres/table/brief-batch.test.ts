@@ -5,11 +5,11 @@ import {
   encodeBrief,
   type BriefRow,
 } from '../../../../../src/dialect/postgres/table/brief-batch.js'
-import { CODE, FLAG, isBrief, type Asked } from '../../../../../src/dialect/rows/operations.js'
+import { CODE, FLAG, isBrief, type RowRequest } from '../../../../../src/dialect/rows/operations.js'
 
 const { newExclusive, tryExclusive, releaseExclusive, waitExclusive, newShared } = CODE
 
-function asked(key: bigint, code: number, token = 0n): Asked {
+function request(key: bigint, code: number, token = 0n): RowRequest {
   return { operation: { kind: 'try', mode: 'exclusive', key: encodeKey(key, '') }, code, token }
 }
 
@@ -23,16 +23,16 @@ const USUAL: BriefRow = {
 }
 
 const BATCH = [
-  asked(9n, tryExclusive),
-  asked(-4n, newExclusive),
-  asked(3n, releaseExclusive, 5120n),
-  asked(-5n, newExclusive),
-  asked(-1n, tryExclusive),
-  asked(4n, releaseExclusive, 6144n),
+  request(9n, tryExclusive),
+  request(-4n, newExclusive),
+  request(3n, releaseExclusive, 5120n),
+  request(-5n, newExclusive),
+  request(-1n, tryExclusive),
+  request(4n, releaseExclusive, 6144n),
 ]
 
 test('only first attempts and releases are brief', () => {
-  const areBrief = (...codes: number[]): boolean => isBrief(codes.map((code, i) => asked(BigInt(i), code)))
+  const areBrief = (...codes: number[]): boolean => isBrief(codes.map((code, i) => request(BigInt(i), code)))
   expect(areBrief(tryExclusive, releaseExclusive, newExclusive)).toBe(true)
   expect(areBrief(tryExclusive, waitExclusive)).toBe(false)
   expect(areBrief(newShared)).toBe(false)
@@ -46,14 +46,18 @@ test('keys come in order, those without a row by themselves', () => {
 })
 
 test('an attempt comes with no token, and so does not look like a release', () => {
-  const { tokens } = encodeBrief([asked(1n, tryExclusive, 7n), asked(2n, releaseExclusive, 1024n)])
+  const { tokens } = encodeBrief([request(1n, tryExclusive, 7n), request(2n, releaseExclusive, 1024n)])
   expect(tokens.readBigInt64BE(24)).toBe(0n)
   expect(tokens.readBigInt64BE(36)).toBe(1024n)
 })
 
 test('operations that are not listed have the usual answer', () => {
-  const told = decodeBrief({ ...USUAL, taken: '1 4', tokens: '8192 9216' }, BATCH, encodeBrief(BATCH).order)
-  expect(told).toEqual([
+  const results = decodeBrief(
+    { ...USUAL, taken: '1 4', tokens: '8192 9216' },
+    BATCH,
+    encodeBrief(BATCH).order,
+  )
+  expect(results).toEqual([
     { flags: FLAG.owns, token: '9216' },
     { flags: FLAG.owns, token: '3072' },
     { flags: FLAG.isFree, token: '' },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { isUsedUp, moveOf } from '../../../../../src/dialect/postgres/timeline/fence-place.js'
-import { isToBeFollowed } from '../../../../../src/dialect/postgres/timeline/timeline.js'
+import { isExhausted, moveOf } from '../../../../../src/dialect/postgres/timeline/fence-place.js'
+import { needsRecording } from '../../../../../src/dialect/postgres/timeline/timeline.js'
 import { LAST_TOKEN, NEAR } from '../../../../../src/dialect/postgres/timeline/timeline-sql.js'
 
 describe('the required place of the sequence', () => {
@@ -23,9 +23,9 @@ describe('the required place of the sequence', () => {
   })
 
   test('it is used up before it ends', () => {
-    expect(isUsedUp(row(LAST_TOKEN), String(LAST_TOKEN))).toBe(false)
-    expect(isUsedUp(row(LAST_TOKEN + 1n), '0')).toBe(true)
-    expect(isUsedUp(row(0n), String(LAST_TOKEN + 1n))).toBe(true)
+    expect(isExhausted(row(LAST_TOKEN), String(LAST_TOKEN))).toBe(false)
+    expect(isExhausted(row(LAST_TOKEN + 1n), '0')).toBe(true)
+    expect(isExhausted(row(0n), String(LAST_TOKEN + 1n))).toBe(true)
   })
 })
 
@@ -50,6 +50,6 @@ describe('comparison with the recorded server', () => {
     ['without a decision, for a strict pool', { ...row, strict_lease_ms: null }, here, true, true],
     ['without a decision, for any other', { ...row, strict_lease_ms: null }, here, false, false],
   ] as const)('%s', (_, found, identity, isStrict, isNews) => {
-    expect(isToBeFollowed(found, identity, isStrict)).toBe(isNews)
+    expect(needsRecording(found, identity, isStrict)).toBe(isNews)
   })
 })

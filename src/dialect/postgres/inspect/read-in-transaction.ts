@@ -1,0 +1,57 @@
+import type { Queryable } from '../../queryable.js'
+import type { ServerState, SessionEnd } from '../../server-state.js'
+import { TERMINATE } from './inspect-sql.js'
+import { LeasedConnection } from '../pool/leased-connection.js'
+import { BEGIN_LOOK, END_LOOK, GIVE_UP_LOOK, OWN_NAMES } from '../connection/look-sql.js'
+import { endMember, isMember } from '../table/rows-state.js'
+import { readServerState, type InspectOptions } from './read-server-state.js'
+
+/**
+ * Does the same as `readServerState`, in a transaction with its own limits and search path, which end with it. For
+ * connections that other code uses too, and for poolers, which may give the session to other clients.
+ */
+export async function readInTransaction(
+  connection: Queryable,
+  options: InspectOptions,
+): Promise<ServerState> {
+  const own = LeasedConnection.beneath(connection)
+  await own.query(BEGIN_LOOK)
+  try {
+    const state = await readServerState(own, options)
+    await own.query(END_LOOK)
+    return state
+  } catch (error) {
+    // If this fails too, the connection is lost, or its pool resets it.
+    await own.query(GIVE_UP_LOOK).catch(() => undefined)
+    throw error
+  }
+}
+
+/**
+ * Runs one statement without parameters and returns its only row. It is sent as one message, which is one transaction,
+ * so it works through statement pooling too.
+ */
+export async function lookOnce<Row>(connection: Queryable, statement: string): Promise<Row> {
+  const own = LeasedConnection.beneath(connection)
+  return (await own.query<Row>(`${OWN_NAMES}; ${statement}`)).rows[0]!
+}
+
+/**
+ * Ends a session if it is still the one that began at `startedAt`, and waits until it is gone.
+ *
+ * @throws this role may not end it
+ */
+export async function endSession(
+  connection: Queryable,
+  pid: number,
+  startedAt: string | null,
+): Promise<SessionEnd> {
+  if (isMember(pid)) return endMember(LeasedConnection.beneath(connection), pid)
+  const { rows } = await LeasedConnection.beneath(connection).query<{ is_gone: boolean }>(TERMINATE, [
+    pid,
+    startedAt,
+  ])
+  const [row] = rows
+  if (row === undefined) return 'none'
+  return row.is_gone ? 'gone' : 'there'
+}
