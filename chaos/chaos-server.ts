@@ -1,4 +1,4 @@
-import type { Write } from './history.js'
+import type { Strike, Write } from './history.js'
 import type { Backend } from './options.js'
 import type { Scene, StrikeKind } from './strike-kind.js'
 import type { Looks } from './watch.js'
@@ -25,8 +25,11 @@ export interface RoundServer {
   listenUrlOf(index: number): string | null
   readonly looks: Looks
   strikes(scene: Scene): readonly StrikeKind[]
-  /** Called when the workers have ended: their proxies and pooler may end too. */
-  workersHaveGone(): Promise<void>
+  /**
+   * Called when the workers have ended: their proxies and pooler may end too. Returns what happened to these without an
+   * order.
+   */
+  workersHaveGone(): Promise<readonly Strike[]>
   /** Runs `look` while one more process exists, called `janitor`, which cleans up after killed processes. */
   withJanitor<T>(janitor: string, look: () => Promise<T>): Promise<T>
   acceptedWrites(): Promise<Write[]>

@@ -3,7 +3,7 @@ import { LockPool } from '../src/index.js'
 import { ACCEPTED, ADD_KEY, CREATE_TABLES } from './chaos-sql.js'
 import type { ChaosServer, RoundPlan, RoundServer } from './chaos-server.js'
 import { Cluster } from './cluster.js'
-import type { Write } from './history.js'
+import type { Strike, Write } from './history.js'
 import { Pooler } from './pooler.js'
 import { PostgresLooks } from './postgres-looks.js'
 import type { Scene, StrikeKind } from './strike-kind.js'
@@ -67,8 +67,8 @@ class PostgresRound implements RoundServer {
     return strikesOf({ ...scene, cluster: this.#cluster, pooler: this.#pooler })
   }
 
-  async workersHaveGone(): Promise<void> {
-    await this.#pooler?.close()
+  async workersHaveGone(): Promise<readonly Strike[]> {
+    return (await this.#pooler?.close()) ?? []
   }
 
   /** Any process cleans up the rows of killed processes. When all workers have ended, another process must do it. */

@@ -47,10 +47,10 @@ export async function runRound(server: ChaosServer, order: RoundOrder): Promise<
   await endCast(cast)
   const endedAt = sharedNow()
   await closeNetworks(cast)
-  await round.workersHaveGone()
+  const unordered = await round.workersHaveGone()
   const leaks = await round.withJanitor(JANITOR, () => leftoversOf(watch))
   await watch.end()
-  const strikes = [...struck, ...starvedFronts(cast)].toSorted((a, b) => a.from - b.from)
+  const strikes = [...struck, ...starvedFronts(cast), ...unordered].toSorted((a, b) => a.from - b.from)
   const history: History = {
     leaseMs,
     isStrict,

@@ -1,7 +1,7 @@
 import { LockPool } from '../../src/mysql-lock-pool.js'
 import { noMariaDb, OwnMariaDb } from '../../test/support/own-mariadb.js'
 import type { ChaosServer, RoundPlan, RoundServer } from '../chaos-server.js'
-import type { Write } from '../history.js'
+import type { Strike, Write } from '../history.js'
 import { bound, type Scene, type StrikeKind } from '../strike-kind.js'
 import { CLOCK_STRIKE, NETWORK_STRIKES, WORKER_STRIKES } from '../worker-strikes.js'
 import { ACCEPTED, ADD_KEY, CREATE_TABLES, createDatabase, createUser, dropDatabase } from './chaos-sql.js'
@@ -68,7 +68,9 @@ class MariaDbRound implements RoundServer {
     return [...WORKER_STRIKES, ...NETWORK_STRIKES, ...ofServer, CLOCK_STRIKE]
   }
 
-  async workersHaveGone(): Promise<void> {}
+  workersHaveGone(): Promise<readonly Strike[]> {
+    return Promise.resolve([])
+  }
 
   /** Any process cleans up the rows of killed processes. When all workers have ended, another process must do it. */
   async withJanitor<T>(janitor: string, look: () => Promise<T>): Promise<T> {

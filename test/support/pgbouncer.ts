@@ -33,8 +33,8 @@ export class PgBouncer implements AsyncDisposable {
   readonly #target: URL
   #process: ChildProcess | null = null
   #restarts: Promise<void> = Promise.resolve()
-  /** How PgBouncer ended, if it ended by itself. */
-  death: string | null = null
+  /** Called with its last words if it ends by itself. */
+  onDeath: (lastWords: string) => void = () => undefined
 
   private constructor(folder: string, port: number, target: string) {
     this.#folder = folder
@@ -121,8 +121,9 @@ export class PgBouncer implements AsyncDisposable {
     endWithParent(child, this.#folder)
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => (said = `${said}${String(chunk)}`.slice(-LOG_TAIL)))
-    child.once('exit', (code, signal) => {
-      if (signal !== 'SIGKILL') this.death = `with ${signal ?? code}: ${said}`
+    // Its output is complete when all its streams are closed.
+    child.once('close', (code, signal) => {
+      if (signal !== 'SIGKILL') this.onDeath(`with ${signal ?? code}: ${said}`)
     })
     for (let attempt = 0; attempt < 200; attempt++) {
       if (child.exitCode !== null) throw new Error(`pgbouncer ended with ${child.exitCode}`)

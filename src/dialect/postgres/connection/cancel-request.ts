@@ -27,6 +27,13 @@ export interface CancelTarget {
 const ATTEMPT_LIMIT_MS = 1000
 
 /**
+ * The socket of an attempt without an answer stays open for this time after that, and does not keep the process alive.
+ * The server, or the pooler in front of it, closes it sooner if it works. PgBouncer 1.18 ends ("bad client state: 0",
+ * pgbouncer issue 801) if the client closes such a socket while its request is under way.
+ */
+const LINGER_MS = 15_000
+
+/**
  * The request is sent a second time after this delay. The first request may arrive before the statement, if the
  * statement was still on the wire, or it may cancel one statement while others are queued behind it.
  */
@@ -34,6 +41,7 @@ const AGAIN_AFTER_MS = 200
 
 /** Members of `pg.Connection` that its types leave out. */
 type Wire = pg.Connection & {
+  readonly stream: net.Socket
   connect(portOrPath: number | string, host?: string): void
   requestSsl(): void
   cancel(processID: number, secretKey: number): void
@@ -63,20 +71,27 @@ export function requestCancelOnce(target: CancelTarget, clock: Clock = systemClo
 function attempt(target: CancelTarget, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
     let wire: Wire | null = null
-    const done = (): void => {
+    const close = (): void => {
       stopWaiting()
       wire?.stream.destroy()
       resolve()
     }
-    const stopWaiting = clock.after(ATTEMPT_LIMIT_MS, done)
+    const linger = ({ stream }: Wire): void => {
+      // Without a connection the request was not sent.
+      if (stream.connecting || stream.destroyed) return close()
+      stream.unref()
+      stopWaiting = clock.after(LINGER_MS, close, false)
+      resolve()
+    }
+    let stopWaiting = clock.after(ATTEMPT_LIMIT_MS, () => (wire === null ? close() : linger(wire)))
     try {
       wire = wireFor(target)
       // The server closes the connection once it has handled the request, whatever the outcome.
-      wire.on('end', done)
-      wire.on('error', done)
+      wire.on('end', close)
+      wire.on('error', close)
       ask(wire, target)
     } catch {
-      done()
+      close()
     }
   })
 }

@@ -137,10 +137,33 @@ test('it does not wait for a silent server, and leaves no socket', async () => {
   clock.advance(1000)
   await requested
   await expect.poll(() => came).toBe(2)
-  clock.advance(1000)
+  clock.advance(14_999)
+  expect(closed, 'a pooler that is slow still finds its client').toBe(0)
+  clock.advance(1)
+  await expect.poll(() => closed).toBe(1)
+  clock.advance(200)
 
   await expect.poll(() => closed).toBe(2)
   expect(clock.armed).toBe(0)
+})
+
+test('a server that answers after the limit is the one that closes the connection', async () => {
+  const clock = new ManualClock()
+  const sockets: Socket[] = []
+  const port = await server((socket) => {
+    sockets.push(socket)
+    socket.resume()
+  })
+
+  const requested = requestCancel(target(port), clock)
+  await expect.poll(() => sockets.length).toBe(1)
+  clock.advance(1000)
+  await requested
+  await expect.poll(() => sockets.length).toBe(2)
+  clock.advance(5000)
+  for (const socket of sockets) socket.end()
+
+  await expect.poll(() => clock.armed).toBe(0)
 })
 
 test('a failure is never an error for the caller', async () => {
