@@ -4,7 +4,7 @@ import type { Random } from '../../base/random.js'
 import type { Dialect } from '../../dialect/dialect.js'
 import type { Agenda } from '../agenda/agenda.js'
 import type { LeakWatch } from '../handle/leak-watch.js'
-import type { ServerQueue } from '../session/queue-sessions.js'
+import type { ServerQueue } from '../session/server-queue.js'
 import type { Session } from '../session/session.js'
 import type { SessionRequester } from '../session/session-requester.js'
 

@@ -15,7 +15,7 @@ import type { SessionRequester } from '../session/session-requester.js'
 import type { Agenda } from '../agenda/agenda.js'
 import type { ArbiterHost, ArbiterParts } from './arbiter-host.js'
 import { REGISTRATION_ENTRIES, LockTableWaiters, type LockTableRequester } from './lock-table-waiters.js'
-import type { ServerQueue } from '../session/queue-sessions.js'
+import type { ServerQueue } from '../session/server-queue.js'
 
 /** What keys and semaphores have in common: the limit of waiting callers, the counters, and the events. */
 export class Arbiter {

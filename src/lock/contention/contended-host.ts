@@ -8,7 +8,7 @@ import type { LockTableRequester } from './lock-table-waiters.js'
 import type { Session } from '../session/session.js'
 import type { SessionRequester } from '../session/session-requester.js'
 import type { Agenda } from '../agenda/agenda.js'
-import type { ServerQueue } from '../session/queue-sessions.js'
+import type { ServerQueue } from '../session/server-queue.js'
 
 /** What a contended entry needs from the rest of the pool, and reports to it. */
 export interface ContendedHost {

@@ -10,7 +10,7 @@ import type { Agenda } from '../agenda/agenda.js'
 import type { Arbiter } from './arbiter.js'
 import type { ContendedHost } from './contended-host.js'
 import type { LockTableRequester } from './lock-table-waiters.js'
-import type { ServerQueue } from '../session/queue-sessions.js'
+import type { ServerQueue } from '../session/server-queue.js'
 
 /** A contended entry, as its registry sees it. */
 interface Registered extends LockTableRequester, SessionRequester {

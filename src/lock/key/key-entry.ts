@@ -1,5 +1,4 @@
 import { assert } from '../../base/assert.js'
-import type { Cancel } from '../../base/clock.js'
 import { StaleTokenError, type LockError } from '../../base/errors.js'
 import type { Holding } from '../../dialect/dialect.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
@@ -16,6 +15,7 @@ import { ConversionWaiter } from '../handle/conversion-waiter.js'
 import { consequenceOf, type Lesson, type Reaction } from './key-answers.js'
 import { nextStep, type Conversion, type KeyFacts, type KeyState, type Step } from './key-state.js'
 import { LocalKey, NOT_HELD } from './local-key.js'
+import { LockDelay } from './lock-delay.js'
 import type { Lock } from '../handle/lock.js'
 import type { LockWaiter, WaitedFor } from '../handle/lock-waiter.js'
 
@@ -30,8 +30,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   isRegular = false
   /** The operation at the server: the entry is its own operation. */
   kind: OperationKind = 'try'
-  /** The lock-delay, in the state `delayed`. */
-  #cancelLockDelay: Cancel | null = null
+  /** In the state `delayed`. */
+  #lockDelay: LockDelay | null = null
   #hasIntent = false
   /** Survives a rest, for a caller that comes again at once. */
   #otherProcesses: OtherProcesses | null = null
@@ -463,7 +463,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.move(lockDelayMs > 0 ? 'delayed' : 'held')
     this.releaseConfirmed(now)
     if (lockDelayMs === 0) return this.passOn(stamp, now)
-    this.#cancelLockDelay = this.host.clock.after(lockDelayMs, () => this.#lockDelayOver(token, stamp))
+    this.#lockDelay = new LockDelay(this.host.clock, lockDelayMs, () => this.#lockDelayOver(token, stamp))
     this.host.lockDelayBegan(this, lockDelayMs)
     this.refused()
   }
@@ -522,8 +522,8 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
   }
 
   #endLockDelay(): void {
-    this.#cancelLockDelay?.()
-    this.#cancelLockDelay = null
+    this.#lockDelay?.end()
+    this.#lockDelay = null
   }
 }
 

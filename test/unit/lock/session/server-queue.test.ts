@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { QueueSessions } from '../../../../src/lock/session/queue-sessions.js'
+import { QueueSessions } from '../../../../src/lock/session/server-queue.js'
 import type { Session, SessionState } from '../../../../src/lock/session/session.js'
 import type { SessionRequester } from '../../../../src/lock/session/session-requester.js'
 import { ManualClock } from '../../../../src/testing/manual-clock.js'
