@@ -1,4 +1,5 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { WITH_SERVER } from './vitest.proofs.config.js'
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -24,13 +25,8 @@ const config: ViteUserConfig = defineConfig({
             'test/integration/**/*.test.ts',
             'test/package/**/*.test.ts',
           ],
-          globalSetup: ['test/support/server-setup.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          // Servers and timers are waited for most of the time: on two cores three files at once take much less than two one
-          // after the other. With four one test met its limit. A group of its own, because the others have another number of
-          // workers, and would make it late as well.
-          maxWorkers: 3,
+          ...WITH_SERVER,
+          // A group of its own, because the others have another number of workers.
           sequence: { groupOrder: 1 },
         },
       },

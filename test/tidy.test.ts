@@ -189,7 +189,7 @@ describe('size', () => {
     'src/testing/fake-server.ts': 'all that a server does, and all that can go wrong with it',
     'test/contract/lock-link.contract.ts': 'one suite for every dialect',
     'test/integration/embedded.test.ts': 'one file for one topic, on one server',
-    'test/integration/table-traps.test.ts': 'one file for one topic, with members on real rows',
+    'test/proofs/table-traps.test.ts': 'one file for one topic, with members on real rows',
     'test/tidy.test.ts': 'one check below the other',
     'test/unit/lock/acquire.test.ts': 'one topic',
     'test/unit/lock/semaphore/semaphore.test.ts': 'one topic',

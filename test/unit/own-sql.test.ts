@@ -11,7 +11,7 @@ import { namesIn, type SqlName } from '../support/sql-names.js'
 import { ownStatements } from '../support/own-sql.js'
 
 /**
- * Statements that are sent only after lockpool has set the search path. `test/integration/shadows.test.ts` checks them on a
+ * Statements that are sent only after lockpool has set the search path. `test/proofs/shadows.test.ts` checks them on a
  * server.
  */
 const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
