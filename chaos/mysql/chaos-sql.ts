@@ -71,7 +71,7 @@ WHERE (l.owner IS NOT NULL OR CHAR_LENGTH(l.readers) > 1) AND COALESCE(m.dead, 0
 
 /** The sessions in the database of a round, which is the parameter. */
 export const SESSIONS = `
-SELECT ID, USER, SUBSTRING_INDEX(HOST, ':', -1), COMMAND = 'Sleep' AND TIME_MS > 300, INFO LIKE '%SLEEP(%'
+SELECT ID, USER, SUBSTRING_INDEX(HOST, ':', -1), COMMAND = 'Sleep' AND TIME_MS > 300, INFO LIKE '%SLEEP(%' OR INFO LIKE '%GET_LOCK(?, 2)%'
 FROM information_schema.PROCESSLIST
 WHERE DB = ?
 ORDER BY ID`

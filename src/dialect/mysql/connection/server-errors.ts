@@ -3,6 +3,8 @@ import { ConnectionError, LockError, LockTableFullError } from '../../../base/er
 /** Error numbers, which are the same in MariaDB and MySQL. */
 export const NO_SUCH_TABLE = 1146
 export const DEADLOCK = 1213
+/** A deadlock of named locks in MySQL. MariaDB uses DEADLOCK. */
+export const USER_LOCK_DEADLOCK = 3058
 export const LOCK_WAIT_TIMEOUT = 1205
 export const INTERRUPTED = 1317
 /** `FOR UPDATE NOWAIT` in MySQL. MariaDB uses LOCK_WAIT_TIMEOUT. */

@@ -43,7 +43,7 @@ const MOST_PERMITS = 1000
 
 /** The names of our locks, with the suffixes of internal locks. */
 const OURS = /^(lp1[0-9a-f]{32})(?:\/([0-9]|s\d+|l)|=(\d+)\/\d)?$/
-const INTERNAL = /^(?:lpbell\/|lpfence\/)/
+const INTERNAL = /^(?:lpbell\/|lpwait\/|lpfence\/)/
 
 export function namedLock({ code, name, namespace, semaphore }: NamedKey): NamedLock {
   return { id: code.id, name, namespace, permits: semaphore?.permits ?? null }

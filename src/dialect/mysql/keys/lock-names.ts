@@ -42,6 +42,11 @@ export function listenerName(serverId: number): string {
 
 export const LISTENER_PREFIX = 'lpbell/'
 
+/** The name that a lock session holds so that the listening connection of its process can wait for it. */
+export function waitName(serverId: number): string {
+  return `lpwait/${serverId}`
+}
+
 /** One letter for each purpose, so that keys of different kinds never share a name. */
 type Kind = 's' | 'b' | 'p' | 'c'
 

@@ -1,27 +1,27 @@
+import { systemClock } from '../../../base/clock.js'
 import { Deferred } from '../../../base/deferred.js'
 import { PoolerDetectedError } from '../../../base/errors.js'
 import type { NotificationHandlers, ListeningConnection } from '../../dialect.js'
 import { SWITCHED } from '../session/attach.js'
-import {
-  TAKE_LISTENER_NAME,
-  SLEEP,
-  SLEEP_UNTIL_FREE,
-  SLEEP_UNTIL_FREE_OR_QUEUED,
-  RELEASE_LISTENER_NAME,
-} from './notify-sql.js'
+import { RELEASE_NAME, SLEEPS, TAKE_NAME, WAITS_FOR_NAME } from './notify-sql.js'
 import type { NotificationListeners } from './listeners.js'
-import { listenerName } from '../keys/lock-names.js'
+import { resultOf, resultOfError, type WaitResult } from './wait-result.js'
+import { listenerName, waitName } from '../keys/lock-names.js'
 import { errorNumber, INTERRUPTED } from '../connection/server-errors.js'
 import type { OwnRow, ServerConnection } from '../connection/server-connection.js'
+
+/** How long the listener waits for a session to take its name. */
+const NAME_LIMIT_MS = 100
 
 /** If more locks than this are awaited, the statement does not check them, and all waiters are woken. */
 const MOST_LOOKED_AT = 1000
 
 /**
- * The connection on which a process listens. It sleeps inside the server, and holds a name for each lock session of the
+ * The connection on which a process listens. It waits inside the server, and holds a name for each lock session of the
  * process. A process that releases a lock finds the connection of a waiting session by that name, and interrupts its
- * sleep with KILL QUERY. Then the connection checks which of the locks are free. It runs one statement at a time, and
- * is never used for anything else: a late interruption must not hit another statement.
+ * wait with KILL QUERY. The wait is for a name that a lock session of the process holds. Without such a name it is a
+ * sleep, during which MariaDB may serve KILL QUERY late. Then the connection checks which of the locks are free. It runs
+ * one statement at a time, and is never used for anything else: a late interruption must not hit another statement.
  */
 export class MysqlListener implements ListeningConnection {
   readonly #server: ServerConnection
@@ -31,9 +31,14 @@ export class MysqlListener implements ListeningConnection {
   readonly #checks: Deferred<void>[] = []
   /** Resolves when there is something to do. */
   #stir = new Deferred<void>()
-  #isSleeping = false
+  #isStirred = false
+  #isWaiting = false
+  /** The session for whose name the listener waits. Null if it sleeps. */
+  #nameHolder: ServerConnection | null = null
+  /** Sessions whose names could not be waited for since the last real wait. */
+  readonly #nameless = new Set<ServerConnection>()
   #isOver = false
-  /** Whether another process may have released a lock since the last sleep. */
+  /** Whether another process may have released a lock since the last wait. */
   #wasInterrupted = false
   /** Resolves when no more statements are sent. */
   readonly #isDead = new Deferred<void>()
@@ -48,9 +53,9 @@ export class MysqlListener implements ListeningConnection {
     return this.#server.threadId
   }
 
-  /** Whether it sleeps in the server. */
-  get isSleeping(): boolean {
-    return this.#isSleeping
+  /** Whether it waits in the server. */
+  get isWaiting(): boolean {
+    return this.#isWaiting
   }
 
   /** Resolves when releasing processes can find it. */
@@ -66,36 +71,47 @@ export class MysqlListener implements ListeningConnection {
     const check = new Deferred<void>()
     if (this.#isOver) check.reject(new Error('it does not listen any more'))
     else this.#checks.push(check)
-    this.#stir.resolve()
+    this.#stirUp()
     return check.promise
   }
 
   /** The only message here is that a lock may be free, and every process can send it. */
   async receivePublic(_strangers: boolean): Promise<void> {}
 
-  /** Ends the connection too. During a sleep, a server does not notice that its client has gone. */
+  /** Ends the connection too. During a wait, a server does not notice that its client has gone. */
   async stop(): Promise<void> {
-    const isHeard = !this.#isSleeping || this.#listeners.disturb(this.#server.threadId)
+    const isHeard = !this.#isWaiting || this.#listeners.disturb(this.#server.threadId)
     this.#end(new Error('it does not listen any more'))
     if (!isHeard) return this.#server.destroy()
     await this.#isDead.promise
     await this.#server.close()
   }
 
-  /** Interrupts the sleep, because there is something to do. */
+  /** Interrupts the wait, because there is something to do. */
   wake(): void {
+    this.#stirUp()
+    if (this.#isWaiting) this.#listeners.disturb(this.#server.threadId)
+  }
+
+  #stirUp(): void {
+    this.#isStirred = true
     this.#stir.resolve()
-    if (this.#isSleeping) this.#listeners.disturb(this.#server.threadId)
   }
 
   async #live(): Promise<void> {
     try {
       while (!this.#isOver) {
         const stir = (this.#stir = new Deferred<void>())
+        this.#isStirred = false
         await this.#showSessions()
         await this.#answerChecks()
-        if (this.#listeners.armed.size > 0) await this.#sleep()
-        else await stir.promise
+        if (this.#listeners.armed.size === 0) {
+          await stir.promise
+          continue
+        }
+        await this.#findNameHolder()
+        // What has changed since must not wait until the statement ends.
+        if (!this.#isStirred) await this.#wait()
       }
     } catch (error) {
       // Our statements do not fail on a healthy connection.
@@ -122,31 +138,86 @@ export class MysqlListener implements ListeningConnection {
       if (this.#shown.has(session)) continue
       const name = listenerName(session.threadId)
       this.#shown.set(session, name)
-      await this.#ask(TAKE_LISTENER_NAME, [name])
+      await this.#askAgain(TAKE_NAME, [name])
     }
     for (const [session, name] of this.#shown) {
       if (this.#listeners.sessions.has(session)) continue
       this.#shown.delete(session)
-      await this.#ask(RELEASE_LISTENER_NAME, [name])
+      await this.#askAgain(RELEASE_NAME, [name])
     }
   }
 
-  async #sleep(): Promise<void> {
+  /**
+   * Finds the session for whose name the next statement waits. Null means that it sleeps instead. A session that
+   * does not answer must not keep it from listening.
+   */
+  async #findNameHolder(): Promise<void> {
+    const limit = new Deferred<null>()
+    const cancel = systemClock.after(NAME_LIMIT_MS, () => limit.resolve(null), false)
+    const holder = await Promise.race([this.#listeners.nameHolder(this.#nameless), limit.promise])
+    cancel()
+    // An interrupted statement may have acquired the name just before.
+    const last = this.#nameHolder
+    if (last !== null && last !== holder) await this.#release(waitName(last.threadId))
+    this.#nameHolder = holder
+  }
+
+  async #wait(): Promise<void> {
+    const holder = this.#nameHolder
     const locks = [...this.#listeners.armed.values()].filter(({ isLock }) => isLock)
     const names = locks.length > MOST_LOOKED_AT ? [] : locks.map(({ name }) => name)
-    const look = this.#wasInterrupted ? SLEEP_UNTIL_FREE_OR_QUEUED : SLEEP_UNTIL_FREE
+    const wait = holder === null ? SLEEPS : WAITS_FOR_NAME
+    const checked = this.#wasInterrupted ? wait.untilFreeOrQueued : wait.untilFree
+    const statement = names.length === 0 ? wait.unchecked : checked
+    const parameters = [
+      ...(holder === null ? [] : [waitName(holder.threadId)]),
+      ...(names.length === 0 ? [] : [JSON.stringify(names)]),
+    ]
     this.#wasInterrupted = false
-    this.#isSleeping = true
+    this.#isWaiting = true
+    let result: WaitResult | null
     try {
-      const row =
-        names.length === 0 ? await this.#ask(SLEEP, []) : await this.#ask(look, [JSON.stringify(names)])
-      if (names.length > 0 && row[0] !== null)
+      const row = await this.#ask(statement, parameters)
+      result = resultOf(row, holder !== null)
+      if (result === 'free')
         for (const place of String(row[0]).split(',')) this.#wakeWaiter(names[Number(place) - 1]!)
     } catch (error) {
-      if (errorNumber(error) !== INTERRUPTED) throw error
-      this.#interrupted(names.length === locks.length)
+      result = resultOfError(error)
+      if (result === null || (result === 'unable' && holder === null)) throw error
     } finally {
-      this.#isSleeping = false
+      this.#isWaiting = false
+    }
+    if (result === 'interrupted') this.#interrupted(names.length === locks.length)
+    if (result === 'unable') await this.#couldNotWait(holder!)
+    else if (result !== 'free') this.#nameless.clear()
+  }
+
+  /**
+   * The session has ended or is on another server. Until the next real wait, each session is tried once at most: then the
+   * listener sleeps.
+   */
+  async #couldNotWait(holder: ServerConnection): Promise<void> {
+    this.#nameless.add(holder)
+    this.#listeners.lostName(holder)
+    this.#nameHolder = null
+    await this.#release(waitName(holder.threadId))
+  }
+
+  /** Releases the name also if it was acquired several times. */
+  async #release(name: string): Promise<void> {
+    let isHeld = true
+    while (isHeld) isHeld = Number((await this.#askAgain(RELEASE_NAME, [name]))[0]) === 1
+  }
+
+  /** An interruption may also hit a short statement. Then it runs again. */
+  async #askAgain(sql: string, values: readonly string[]): Promise<OwnRow> {
+    for (;;) {
+      try {
+        return await this.#ask(sql, values)
+      } catch (error) {
+        if (errorNumber(error) !== INTERRUPTED) throw error
+        this.#interrupted(true)
+      }
     }
   }
 
@@ -162,7 +233,7 @@ export class MysqlListener implements ListeningConnection {
 
   /**
    * Wakes a waiter once per attempt. If a waiter that does not come were woken again and again, the listener would
-   * never sleep.
+   * never wait.
    */
   #wakeWaiter(name: string): void {
     this.#listeners.armed.delete(name)
@@ -179,7 +250,7 @@ export class MysqlListener implements ListeningConnection {
     if (this.#isOver) return
     this.#isOver = true
     this.#listeners.stopped(this)
-    this.#stir.resolve()
+    this.#stirUp()
     for (const check of this.#checks.splice(0)) check.reject(cause)
     this.#handlers.onEnd(cause)
   }

@@ -1,11 +1,12 @@
 import type { Wanted } from './registration-book.js'
 import { interrupt } from './notify-sql.js'
+import { WaitNames } from './wait-names.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /** The connection on which a pool listens. */
 interface Wakeable {
   readonly id: number
-  readonly isSleeping: boolean
+  readonly isWaiting: boolean
   wake(): void
 }
 
@@ -16,6 +17,7 @@ export class NotificationListeners {
   readonly sessions: Set<ServerConnection> = new Set()
   /** Sessions that wait in the server. They can send nothing until the wait ends. */
   readonly #waiting = new Set<ServerConnection>()
+  readonly #waitNames = new WaitNames()
   /** Usually one listener; for a moment there may be two. */
   readonly #listeners = new Set<Wakeable>()
 
@@ -30,14 +32,38 @@ export class NotificationListeners {
     // After the last session there is no connection left that could interrupt a listener, and the listener will be
     // closed.
     if (this.sessions.size === 1 && !session.hasEnded)
-      for (const listener of this.#listeners) if (listener.isSleeping) this.disturb(listener.id)
+      for (const listener of this.#listeners) if (listener.isWaiting) this.disturb(listener.id)
     this.sessions.delete(session)
+    this.#waitNames.lost(session)
     this.changed()
   }
 
   waits(session: ServerConnection, isWaiting: boolean): void {
     if (isWaiting) this.#waiting.add(session)
     else this.#waiting.delete(session)
+  }
+
+  /**
+   * Resolves with a session that holds its name, for which a listener can wait, or with null if there is none. `except` are
+   * sessions whose names were found free.
+   */
+  async nameHolder(except: ReadonlySet<ServerConnection>): Promise<ServerConnection | null> {
+    const isSuitable = (session: ServerConnection): boolean =>
+      this.sessions.has(session) && !except.has(session)
+    const all = [...this.sessions]
+    const holder = all.find((session) => isSuitable(session) && this.#waitNames.isHeldBy(session))
+    if (holder !== undefined) return holder
+    for (const session of all) {
+      // A session that waits in the server would take its name only after the wait.
+      if (!isSuitable(session) || this.#waiting.has(session)) continue
+      if ((await this.#waitNames.take(session)) && isSuitable(session)) return session
+    }
+    return null
+  }
+
+  /** The name of the session was free. */
+  lostName(session: ServerConnection): void {
+    this.#waitNames.lost(session)
   }
 
   listens(listener: Wakeable): void {
@@ -54,8 +80,8 @@ export class NotificationListeners {
   }
 
   /**
-   * Interrupts the sleep of a listener of this process. Returns false if there is no session to send the interruption:
-   * then the sleep ends by itself.
+   * Interrupts the wait of a listener of this process. Returns false if there is no session to send the interruption:
+   * then the wait ends by itself.
    */
   disturb(listener: number): boolean {
     const [first] = this.sessions

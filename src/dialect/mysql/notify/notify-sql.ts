@@ -3,10 +3,10 @@ import { LISTENER_PREFIX, REGISTRATION_SUFFIXES, QUEUE_SUFFIX } from '../keys/lo
 const NAME = `CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin`
 
 /**
- * The length of one sleep, in seconds. It is shorter than usual values of `long_query_time`, so the slow query log does
- * not show it.
+ * The length of one wait of a listening connection, in whole seconds, which MySQL requires. It is shorter than usual values
+ * of `long_query_time`, so the slow query log does not show it.
  */
-const SLEEP_S = 2
+const WAIT_S = 2
 
 /**
  * For each key, separated by commas: the connections that listen for waiting sessions, or 0 for a waiting session
@@ -25,32 +25,46 @@ export function interrupt(id: number): string {
   return `KILL QUERY ${id}`
 }
 
-/** Takes and releases the name by which releasing processes find the listening connection. */
-export const TAKE_LISTENER_NAME = `SELECT GET_LOCK(?, 0), CONNECTION_ID()`
-export const RELEASE_LISTENER_NAME = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
+/** Takes and releases a name. Neither waits. */
+export const TAKE_NAME = `SELECT GET_LOCK(?, 0), CONNECTION_ID()`
+export const RELEASE_NAME = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
 
 const IS_FREE = `IS_FREE_LOCK(k) = 1`
 
 /**
- * Returns at once which of the names are free, as positions in the array. If none is free, it sleeps until it is
- * interrupted. A release before this statement is seen by the check; a later one interrupts the sleep.
+ * The statements of a listening connection. Each returns the free names, as positions in the array of its last parameter,
+ * and the result of the wait. If any is free it does not wait. A release before the statement is seen by the check; a later
+ * one interrupts the wait.
  */
-export const SLEEP_UNTIL_FREE: string = sleepUntil(IS_FREE)
+export interface WaitStatements {
+  readonly untilFree: string
+  /**
+   * Used after an interruption: also returns locks for which other sessions queue. Such a lock is never free, and a
+   * waiter that only listens must learn about the queue.
+   */
+  readonly untilFreeOrQueued: string
+  /** Without an array: it checks nothing. */
+  readonly unchecked: string
+}
 
-/**
- * Used after an interruption: also returns locks for which other sessions queue. Such a lock is never free, and a
- * waiter that only listens must learn about the queue.
- */
-export const SLEEP_UNTIL_FREE_OR_QUEUED: string = sleepUntil(
-  `${IS_FREE} OR IS_USED_LOCK(CONCAT(k, '${QUEUE_SUFFIX}')) IS NOT NULL`,
-)
+/** The first parameter is a name that another session holds. The server serves KILL QUERY of this wait without delay. */
+export const WAITS_FOR_NAME: WaitStatements = statements(`GET_LOCK(?, ${WAIT_S})`)
 
-function sleepUntil(condition: string): string {
+/** MariaDB may stand still for seconds when it gets KILL QUERY of a sleep. */
+export const SLEEPS: WaitStatements = statements(`SLEEP(${WAIT_S})`)
+
+function statements(wait: string): WaitStatements {
+  return {
+    untilFree: until(IS_FREE, wait),
+    untilFreeOrQueued: until(`${IS_FREE} OR IS_USED_LOCK(CONCAT(k, '${QUEUE_SUFFIX}')) IS NOT NULL`, wait),
+    unchecked: `SELECT NULL, ${wait}, CONNECTION_ID()`,
+  }
+}
+
+function until(condition: string, wait: string): string {
   return (
-    `SELECT d.f, IF(d.f IS NULL, SLEEP(${SLEEP_S}), 0), CONNECTION_ID() ` +
+    `SELECT d.f, IF(d.f IS NULL, ${wait}, 0), CONNECTION_ID() ` +
     `FROM (SELECT GROUP_CONCAT(IF(${condition}, i, NULL)) AS f ` +
     `FROM JSON_TABLE(?, '$[*]' COLUMNS (i FOR ORDINALITY, k ${NAME} PATH '$')) AS t) AS d`
   )
 }
-
-export const SLEEP: string = `SELECT SLEEP(${SLEEP_S}), CONNECTION_ID()`

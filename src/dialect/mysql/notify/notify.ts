@@ -3,7 +3,7 @@ import { interrupt, WAITING_LISTENERS } from './notify-sql.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /**
- * Wakes the processes that wait for any of the keys, by interrupting the sleep of their listening connections. Returns
+ * Wakes the processes that wait for any of the keys, by interrupting the wait of their listening connections. Returns
  * the keys for which a process waits. A process that can't be woken, because it belongs to another user, polls.
  */
 export async function wakeWaiters(
