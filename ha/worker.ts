@@ -1,8 +1,13 @@
+import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { Journal } from '../chaos/journal.js'
 import { sharedNow } from '../chaos/history.js'
 import { LockPool, type Lock } from '../src/index.js'
 import { CYCLE_KEY, LONG_KEY, WITHIN_MS, type HaOrders } from './orders.js'
+
+/** The events that say what became of sessions. */
+const EVENTS = ['session:opened', 'session:moved', 'session:lost', 'primary:changed', 'warning'] as const
 
 /** How often the application checks whether it still holds its locks. */
 const LOOK_MS = 5
@@ -34,8 +39,18 @@ class Worker {
       process.send?.({ what: 'primary', at: sharedNow(), ...event }),
     )
     this.#locks.on('warning', ({ message }) => process.send?.({ what: 'warning', at: sharedNow(), message }))
+    for (const event of EVENTS) this.#locks.on(event, (details) => this.#note(event, details))
     process.on('unhandledRejection', (reason) => this.#unhandled(reason))
     process.on('uncaughtException', (error) => this.#unhandled(error))
+  }
+
+  /** For people who look into a finding: the checker does not read this file. */
+  #note(event: string, details: object): void {
+    const line = inspect(
+      { at: Math.round(sharedNow()), event, ...details },
+      { breakLength: Infinity, depth: 1 },
+    )
+    appendFileSync(`${this.#orders.journal}.events`, `${line.replaceAll(/\n\s*at .*/g, '')}\n`)
   }
 
   async work(): Promise<void> {
