@@ -54,6 +54,35 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'locks in rows of InnoDB', () =
     expect(new Set(tokens).size).toBe(3)
   })
 
+  test('two replicas that take over one after the other, and know nothing of each other, give no token twice', async () => {
+    const at = database()
+    const copies = `CREATE TABLE ${at}.lease_before AS SELECT * FROM ${at}.lockpool_lease;
+      CREATE TABLE ${at}.floor_before AS SELECT * FROM ${at}.lockpool_floor`
+    const takeOver = `DELETE FROM ${at}.lockpool_lease; INSERT INTO ${at}.lockpool_lease SELECT * FROM ${at}.lease_before;
+      REPLACE INTO ${at}.lockpool_floor SELECT * FROM ${at}.floor_before; UPDATE ${at}.lockpool_floor SET place = 'the old primary'`
+    const run = async (text: string): Promise<void> => {
+      for (const statement of text.split(';')) await world.server.query(statement)
+    }
+    const grant = async (locks: LockPool): Promise<bigint> => {
+      const lock = await locks.acquire('orders')
+      await lock.release()
+      return lock.token
+    }
+    const tokens = [await grant(pool())]
+    await world.closeAll()
+    await run(copies)
+    for (let i = 0; i < 2; i++) {
+      await run(takeOver)
+      const locks = pool()
+      tokens.push(await grant(locks), await grant(locks))
+      await world.closeAll()
+    }
+    await run(`DROP TABLE ${at}.lease_before; DROP TABLE ${at}.floor_before`)
+
+    expect(tokens).toEqual(tokens.toSorted((x, y) => (x < y ? -1 : 1)))
+    expect(new Set(tokens).size).toBe(tokens.length)
+  })
+
   async function waiters(): Promise<string[]> {
     const rows = await world.server.query<{ waiters: string }>(
       `SELECT waiters FROM ${database()}.lockpool_lease WHERE CHAR_LENGTH(waiters) > 1`,

@@ -51,6 +51,39 @@ test('after a replica without the last grants takes over, nothing is granted whi
   }
 }, 90_000)
 
+test('two replicas that take over one after the other, and know nothing of each other, give no token twice', async () => {
+  const cluster = await Cluster.startedBy(startEmbedded)
+  const way = await Proxy.to(cluster.port)
+  const url = new URL(cluster.urlOf('postgres'))
+  url.port = String(way.port)
+  const locks = new LockPool({ connection: url.href, backend: 'table', leaseMs: LEASE_MS })
+  const grant = async (key: string): Promise<bigint> => {
+    const lock = await acquireWhenUp(locks, key)
+    await lock.release().catch(() => undefined)
+    return lock.token
+  }
+  try {
+    await grant('orders')
+    await cluster.addStandbys(2)
+    const tokens: bigint[] = []
+    for (let i = 0; i < 2; i++) {
+      await cluster.failOver({ whileBehind: () => Promise.resolve(), signal: 'SIGKILL' })
+      way.aimAt(cluster.port)
+      for (let round = 0; round < KEYS; round++) tokens.push(await grant('orders'), await grant('new here'))
+    }
+
+    for (const key of [0, 1]) {
+      const ofKey = tokens.filter((_, i) => i % 2 === key)
+      expect(ofKey).toEqual(ofKey.toSorted((a, b) => (a < b ? -1 : 1)))
+      expect(new Set(ofKey).size).toBe(2 * KEYS)
+    }
+  } finally {
+    await locks.close({ graceMs: 0 })
+    await way.close()
+    await cluster.stop()
+  }
+}, 90_000)
+
 test('records of another timeline do not count, and waiting once settles that', async () => {
   await using database = await createDatabase()
   const pools: LockPool[] = []

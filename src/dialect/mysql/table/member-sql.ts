@@ -135,17 +135,25 @@ BEGIN
 END`
 
 /**
- * How far tokens move, to pass those of grants that were not replicated: by 2^24 grants of each key. There is room for
- * this a hundred million times.
+ * How far tokens move at least, to pass those of grants that were not replicated: by 2^24 grants of each key. There is
+ * room for this a hundred million times.
  */
 const LEAP = 2 ** 34
+
+/**
+ * Two replicas may take over one after the other, and neither know the grants of the other: then both would move tokens
+ * to the same place. So tokens also move to the time of day, which makes room for a thousand grants of each key in each
+ * millisecond. Nothing else depends on this clock. There is room until the year 2248.
+ */
+const PER_MS = 2 ** 20
+const CLOCK = `FLOOR(UNIX_TIMESTAMP(SYSDATE(3)) * 1000) * ${PER_MS}`
 
 /**
  * Runs once per server: members of the previous server become dead, and tokens move above all that they can have been
  * given. The first member finds no previous server.
  */
 export const SETTLE: string = `
-CREATE PROCEDURE lockpool_settle_1 (IN my_place VARCHAR(700) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)
+CREATE PROCEDURE lockpool_settle_2 (IN my_place VARCHAR(700) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)
 SQL SECURITY INVOKER MODIFIES SQL DATA
 BEGIN
   DECLARE greatest_token BIGINT;
@@ -155,8 +163,9 @@ BEGIN
     UPDATE lockpool_floor SET place = my_place WHERE id = 1;
   ELSEIF place_before <> my_place THEN
     SELECT COALESCE(MAX(token), 0) INTO greatest_token FROM lockpool_lease FOR UPDATE;
-    UPDATE lockpool_floor SET place = my_place, floor = GREATEST(floor, greatest_token) + ${LEAP} WHERE id = 1;
-    UPDATE lockpool_lease SET token = token + ${LEAP};
+    SET greatest_token = GREATEST(greatest_token + ${LEAP}, ${CLOCK});
+    UPDATE lockpool_floor SET place = my_place, floor = GREATEST(floor + ${LEAP}, greatest_token) WHERE id = 1;
+    UPDATE lockpool_lease SET token = (SELECT floor FROM lockpool_floor WHERE id = 1);
     UPDATE lockpool_member SET dead = 1 WHERE dead = 0 AND (place IS NULL OR place <> my_place);
   END IF;
   COMMIT;
@@ -167,7 +176,7 @@ export const CALL_JOIN = 'CALL lockpool_join_1(?, ?, ?, ?, ?)'
 export const CALL_BEAT = 'CALL lockpool_beat_1(?)'
 export const CALL_SWEEP = 'CALL lockpool_sweep_1(?)'
 export const CALL_TIDY = 'CALL lockpool_tidy_1(?, ?)'
-export const CALL_CHANGE_TIMELINE = 'CALL lockpool_settle_1(?)'
+export const CALL_CHANGE_TIMELINE = 'CALL lockpool_settle_2(?)'
 
 export const currentPlace = (place: string): string => `SELECT ${place}`
 

@@ -89,7 +89,7 @@ export function procedures(place: string): ReadonlyMap<string, string> {
     ['lockpool_beat_1', beat(place)],
     ['lockpool_sweep_1', SWEEP],
     ['lockpool_tidy_1', TIDY],
-    ['lockpool_settle_1', SETTLE],
+    ['lockpool_settle_2', SETTLE],
   ])
 }
 

@@ -26,10 +26,18 @@ export const BEGIN_TIMELINE: string = own(`
 UPDATE lockpool.floor AS floor SET timeline = $1::pg_catalog.text WHERE floor.timeline IS NULL`)
 
 /**
- * How far tokens move, to pass those of grants that were not replicated: by 2^24 grants of each key. There is room for
- * this a hundred million times.
+ * How far tokens move at least, to pass those of grants that were not replicated: by 2^24 grants of each key. There is
+ * room for this a hundred million times.
  */
 const LEAP = 2 ** 34
+
+/**
+ * Two servers may start a timeline one after the other, and neither know the other: then both would move tokens to the
+ * same place. So tokens also move to the time of day, which makes room for a thousand grants of each key in each
+ * millisecond. Nothing else depends on this clock. There is room until the year 2248.
+ */
+const PER_MS = 2 ** 20
+const CLOCK = `pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000)::bigint {*} ${PER_MS}`
 
 /**
  * Runs once per timeline: members of the previous timeline become dead, and tokens move above all that they can have
@@ -39,11 +47,11 @@ export const CHANGE_TIMELINE: string = own(`
 WITH settled AS (
   UPDATE lockpool.floor AS floor SET
     timeline = $1::pg_catalog.text,
-    floor = greatest(floor.floor, (SELECT pg_catalog.max(l.token) FROM lockpool.lease AS l)) {+} ${LEAP}
+    floor = greatest(greatest(floor.floor, (SELECT pg_catalog.max(l.token) FROM lockpool.lease AS l)) {+} ${LEAP}, ${CLOCK})
   WHERE floor.timeline {<>} $1::pg_catalog.text
   RETURNING floor.floor
 ), raised AS (
-  UPDATE lockpool.lease AS l SET token = l.token {+} ${LEAP} WHERE EXISTS (SELECT FROM settled)
+  UPDATE lockpool.lease AS l SET token = (SELECT settled.floor FROM settled) WHERE EXISTS (SELECT FROM settled)
 ), buried AS (
   UPDATE lockpool.member AS member SET dead = true
   WHERE NOT member.dead AND member.timeline {<>} $1::pg_catalog.text AND EXISTS (SELECT FROM settled)
