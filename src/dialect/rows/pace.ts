@@ -19,12 +19,17 @@ const QUICKER = 0.5
 const SLOWER = 0.125
 
 /** For waiters that are not next: they poll again after this part of the expected time. */
-const SOON = 0.7
+const SOON = 0.5
 
-/** The next waiter polls again after this part of the time that the current holder has had the key. */
+/**
+ * The next waiter polls again after this part of the time that the current holder has had the key. While the hold is
+ * shorter than `YOUNG_MS`, a poll costs less than an unused key.
+ */
 const PATIENCE = 0.4
+const PATIENCE_WHILE_YOUNG = 0.2
+const YOUNG_MS = 20
 
-const LEAST_MS = 1
+const LEAST_MS = 0.5
 const MOST_MS = 1000
 
 /** Remembers how quickly keys pass, also between two waits for the same key. */
@@ -51,8 +56,12 @@ export class Paces {
  * waiter polls often while the current hold is young. The others poll when they are probably first.
  */
 export function nextPollMs({ tokenAt, turnMs }: Pace, place: number, now: number): number {
-  const ms = place > 0 ? place * turnMs * SOON : (now - tokenAt) * PATIENCE
+  const ms = place > 0 ? place * turnMs * SOON : nextIfFirst(now - tokenAt)
   return Math.min(Math.max(ms, LEAST_MS), MOST_MS)
+}
+
+function nextIfFirst(heldMs: number): number {
+  return heldMs * (heldMs < YOUNG_MS ? PATIENCE_WHILE_YOUNG : PATIENCE)
 }
 
 function turnOf({ token, tokenAt, turnMs }: Pace, now: string, at: number): number {

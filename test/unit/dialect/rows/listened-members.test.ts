@@ -34,21 +34,28 @@ test('a member is heard when one of its waiters is near the head, and one change
 test('it ends when no turn has been near for two seconds, and no notification has come', () => {
   const heard = new ListenedMembers()
   heard.changed(heard.next(at(0, '7'), 0)!)
-  expect(heard.next(at(9, '7'), 1999)).toBeNull()
+  expect(heard.next(at(6, '7'), 1999)).toBeNull()
   heard.notified(1999)
-  expect(heard.next(at(9, '7'), 3998)).toBeNull()
+  expect(heard.next(at(6, '7'), 3998)).toBeNull()
   expect(heard.next(new Map(), 9000), 'nothing is said to it anyway').toBeNull()
-  const change = heard.next(at(9, '7'), 9000)!
+  const change = heard.next(at(6, '7'), 9000)!
   expect(change).toEqual({ begin: [], end: ['7'] })
   heard.changed(change)
   expect(heard.all).toEqual([])
 })
 
+test('it ends at once when all turns are far', () => {
+  const listened = new ListenedMembers()
+  listened.changed(listened.next(at(0, '7'), 0)!)
+  expect(listened.next(at(8, '7'), 10)).toBeNull()
+  expect(listened.next(new Map([...at(9, '7'), ...at(8, '7')]), 20)).toBeNull()
+  expect(listened.next(at(9, '7'), 30)).toEqual({ begin: [], end: ['7'] })
+})
+
 test.each([
-  [20, 40, true],
-  [31, 3, true],
-  [32, 3, false],
-  [20, 60, false],
+  [5, 200, true],
+  [5, 201, false],
+  [6, 3, false],
   [2, 60_000, true],
 ])('the waiter with %i before it, of %i ms each, is heard: %s', (place, turnMs, isHeard) => {
   const heard = new ListenedMembers()
