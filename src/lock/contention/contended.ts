@@ -173,8 +173,11 @@ export abstract class Contended<State extends string, Host extends ContendedHost
 
   /** Whether the entry has a session. If not, the pool will report when there is one. */
   protected assign(): boolean {
-    this.#session ??= this.host.assign(this)
-    return this.#session !== null
+    if (this.#session !== null) return true
+    this.#session = this.host.assign(this)
+    if (this.#session === null) return false
+    this.queuePolicy?.resumed(this.now())
+    return true
   }
 
   /** Asks the server with the next batch of the entry's session. The entry chooses the operation then. */
@@ -188,6 +191,12 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   protected leaveSession(): void {
     this.#session = null
     this.#isToDepart = false
+  }
+
+  /** Leaves the session: its server or its connection has gone. */
+  protected loseSession(): void {
+    if (this.#session !== null) this.queuePolicy?.interrupted(this.now() - this.#session.silentMs)
+    this.leaveSession()
   }
 
   /** Whether the entry is the only one on its session. */

@@ -73,6 +73,8 @@ export class QueuePolicy {
   #restsUntil = 0
   #busyUntil = 0
   #queuedAt = -Infinity
+  /** The session was lost while the queue was in use. */
+  #wasInterrupted = false
   /** The last cycle with a sign of listening processes. */
   #listenedIn = -Infinity
   /** The number of such cycles in a row. */
@@ -94,6 +96,25 @@ export class QueuePolicy {
    */
   queuedLately(now: number): boolean {
     return now - this.#queuedAt < BUSY_MS
+  }
+
+  /**
+   * The entry has lost its session, which last answered at `answeredAt`. Waits in the queue that the outage made late say
+   * nothing about the key.
+   */
+  interrupted(answeredAt: number): void {
+    if (answeredAt < this.#busyUntil) this.#wasInterrupted = true
+    this.#lateSince = null
+  }
+
+  /**
+   * The entry has a session again. If it used the queue before, it does so at once: the other processes do, and one that
+   * only listened would wait until their next break (up to 5 s after a failover; measured).
+   */
+  resumed(now: number): void {
+    if (!this.#wasInterrupted) return
+    this.#wasInterrupted = false
+    this.seen(now)
   }
 
   /** Other processes want the key now. */

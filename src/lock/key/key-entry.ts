@@ -203,7 +203,7 @@ export class KeyEntry extends LocalKey implements KeyFacts, KeyRequest {
     this.remoteWait?.end()
     this.#hasIntent = false
     if (this.state !== 'idle') this.move('idle')
-    this.leaveSession()
+    this.loseSession()
     this.loseHolders(reason, cause)
     this.touch()
   }

@@ -137,7 +137,7 @@ export class SemaphoreEntry extends LocalPermits implements SemaphoreFacts, Perm
     this.#endYield()
     this.#asked = 0
     if (this.state !== 'idle') this.move('idle')
-    this.leaveSession()
+    this.loseSession()
     this.losePermits(reason, cause)
     this.touch()
   }

@@ -103,3 +103,28 @@ test('a caller without time left does not queue', () => {
     false,
   ])
 })
+
+test('an entry that queued when it lost its session queues again with the next one, however long that takes', () => {
+  const place = new QueuePolicy(3)
+  place.seen(0)
+  place.interrupted(1999)
+  expect(place.isBusy(60_000)).toBe(false)
+  place.resumed(60_000)
+  expect([place.isBusy(60_000), place.isBusy(61_999), place.isBusy(62_000)]).toEqual([true, true, false])
+
+  place.resumed(70_000)
+  expect(place.isBusy(70_000), 'once').toBe(false)
+  place.interrupted(70_000)
+  place.resumed(70_001)
+  expect(place.isBusy(70_001), 'it did not queue before').toBe(false)
+})
+
+test('waits that an outage made late do not count', () => {
+  const place = new QueuePolicy(3)
+  place.seen(0)
+  place.ended('late', 0)
+  place.interrupted(1000)
+  place.resumed(5000)
+  place.ended('late', 5000)
+  expect(place.isBusy(5001)).toBe(true)
+})
