@@ -60,6 +60,23 @@ describe('a process that got the key soon after it had waited for it', () => {
     await given(world, value)
   })
 
+  test('waits in the server again after an outage, however long that was', async () => {
+    const { world, holds, waits, lock: lost } = await hotKey()
+    const other = holds.acquire('hot', { timeoutMs: 60_000 })
+    const next = waits.acquire('hot', { timeoutMs: 60_000 })
+    await world.clock.run(20)
+    expect(sessionStates(waits)).toEqual(['queued'])
+    world.server.stop()
+    await world.clock.run(10_000)
+    expect(lost.state).toBe('lost')
+    world.server.start()
+    await world.clock.run(2000)
+
+    expect(waits.snapshot().keys).toMatchObject([{ key: 'hot', state: 'queued' }])
+    await given(world, await other)
+    await given(world, await next)
+  })
+
   test('only listens if that was two seconds ago', async () => {
     const { world, waits, lock } = await hotKey()
     await world.clock.run(2000)
