@@ -83,7 +83,7 @@ function flagTable(flags) {
   const rows = Object.entries(flags).map(([name, { short, value, meaning, default: fallback }]) => {
     const names = [...(short === undefined ? [] : [`-${short}`]), `--${name}`]
     const term = names.map((each, i) => (i === names.length - 1 && value ? `${each} ${value}` : each))
-    return `| ${term.map((each) => `\`${each}\``).join(', ')} | ${cell(meaning)} | ${cell(fallback ?? '')} |`
+    return `| ${term.map((each) => `\`${each.replaceAll('|', '\\|')}\``).join(', ')} | ${cell(meaning)} | ${cell(fallback ?? '')} |`
   })
   if (rows.length === 0) return ''
   return ['| flag | meaning | default |', '| --- | --- | --- |', ...rows].join('\n')

@@ -8,7 +8,7 @@ export const command: Command<ServeFlags> = {
   description: [
     'Listens as a PostgreSQL server would, for programs in any language, with their usual driver. It answers pg_advisory_lock and its family itself, with the locks of one pool: thousands of clients hold and wait over a few server connections, and exclude programs that lock straight at the server.',
     'A client that disconnects gives its locks up at once. A lock that is lost ends its connection, as the end of a server session would. Statements that are not about locks are refused, or passed on with --others.',
-    'SIGHUP reads the users and the certificate again. SIGTERM and SIGINT take no new clients, send the idle ones away, and give the others --grace; a second one ends at once.',
+    'On SIGHUP it reads the users and the certificate again. On SIGTERM or SIGINT it accepts no new clients, disconnects idle ones, and gives the others --grace to finish. A second signal ends it at once.',
   ],
   flags: SERVE_FLAGS,
   environment: CONNECTION_ENVIRONMENT,

@@ -18,7 +18,7 @@ export const command: Command<UninstallFlags> = {
   usage: '--yes [FLAGS]',
   description: [
     'Drops the schema lockpool and everything in it. Running pools continue to lock, without tokens for new sessions; strict pools refuse to lock.',
-    'If it is installed again, fencing tokens start again from the beginning: resources that have stored a larger token refuse every new holder.',
+    'If it is installed again, fencing tokens go on growing, because they begin with the time of day.',
   ],
   flags: FLAGS,
   environment: CONNECTION_ENVIRONMENT,

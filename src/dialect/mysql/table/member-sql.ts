@@ -141,12 +141,13 @@ END`
 const LEAP = 2 ** 34
 
 /**
- * Two replicas may take over one after the other, and neither know the grants of the other: then both would move tokens
- * to the same place. So tokens also move to the time of day, which makes room for a thousand grants of each key in each
- * millisecond. Nothing else depends on this clock. There is room until the year 2248.
+ * Tokens begin with the time of day, and move to it on another server. That makes room for a thousand grants of each key
+ * in each millisecond, until the year 2248. Tables that are dropped and created again, and two replicas that take over
+ * one after the other without knowing each other, would otherwise give the same tokens again. Nothing else depends on
+ * this clock.
  */
 const PER_MS = 2 ** 20
-const CLOCK = `FLOOR(UNIX_TIMESTAMP(SYSDATE(3)) * 1000) * ${PER_MS}`
+export const CLOCK: string = `FLOOR(UNIX_TIMESTAMP(SYSDATE(3)) * 1000) * ${PER_MS}`
 
 /**
  * Runs once per server: members of the previous server become dead, and tokens move above all that they can have been

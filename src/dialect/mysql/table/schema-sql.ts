@@ -1,5 +1,5 @@
 import { batch, brief, PURGE, single, take } from './batch-sql.js'
-import { beat, JOIN, SETTLE, SWEEP, TIDY } from './member-sql.js'
+import { beat, CLOCK, JOIN, SETTLE, SWEEP, TIDY } from './member-sql.js'
 
 /** The tables for rows with leases, in the database of the connection. */
 
@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS lockpool_floor (
   uses BIGINT NOT NULL DEFAULT 0
 ) ENGINE = InnoDB`
 
-export const FILL_FLOOR: string = `INSERT IGNORE INTO lockpool_floor (id, floor) VALUES (1, 0)`
+export const FILL_FLOOR: string = `INSERT IGNORE INTO lockpool_floor (id, floor) VALUES (1, ${CLOCK})`
 
 export const TABLES: readonly string[] = ['member', 'gate', 'lease', 'floor'].map(
   (name) => `lockpool_${name}`,

@@ -2,6 +2,7 @@ import { own } from './own-words.js'
 import { quoteIdentifier } from '../schema/schema-sql.js'
 import { BRIEF_BATCH } from './brief-batch-sql.js'
 import { BATCH } from './batch-sql.js'
+import { CLOCK } from './timeline-sql.js'
 
 /** The objects for rows with leases, in schema `lockpool`: how they are created, granted and found. */
 
@@ -61,7 +62,9 @@ export const ADD_COLUMNS: readonly string[] = [
     ADD COLUMN IF NOT EXISTS secret pg_catalog.text NOT NULL DEFAULT pg_catalog.gen_random_uuid()`,
 ]
 
-export const FILL_FLOOR = `INSERT INTO lockpool.floor (floor) VALUES (0) ON CONFLICT (is_only) DO NOTHING`
+export const FILL_FLOOR: string = own(
+  `INSERT INTO lockpool.floor (floor) VALUES (${CLOCK}) ON CONFLICT (is_only) DO NOTHING`,
+)
 
 /** The planner's own choice would scan the whole table in another order, so two batches could deadlock. */
 const FUNCTION_SETTINGS = `

@@ -32,12 +32,15 @@ UPDATE lockpool.floor AS floor SET timeline = $1::pg_catalog.text WHERE floor.ti
 const LEAP = 2 ** 34
 
 /**
- * Two servers may start a timeline one after the other, and neither know the other: then both would move tokens to the
- * same place. So tokens also move to the time of day, which makes room for a thousand grants of each key in each
- * millisecond. Nothing else depends on this clock. There is room until the year 2248.
+ * Tokens begin with the time of day, and move to it with each new timeline. That makes room for a thousand grants of
+ * each key in each millisecond, until the year 2248. Tables that are dropped and created again, and two servers that
+ * start a timeline one after the other without knowing each other, would otherwise give the same tokens again. Nothing
+ * else depends on this clock.
  */
 const PER_MS = 2 ** 20
-const CLOCK = `pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000)::bigint {*} ${PER_MS}`
+export const CLOCK: string = own(
+  `pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000)::bigint {*} ${PER_MS}`,
+)
 
 /**
  * Runs once per timeline: members of the previous timeline become dead, and tokens move above all that they can have
