@@ -1,5 +1,5 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
-import { WITH_SERVER } from './vitest.proofs.config.js'
+import { WITH_SERVER, WORKERS } from './vitest.proofs.config.js'
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -10,12 +10,20 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'],
           // A limit is for what hangs. None is so near that a busy machine reaches it.
           testTimeout: 60_000,
+          maxWorkers: WORKERS,
           // Loading our modules anew for each file is two fifths of what these tests cost. Their leak checks keep one file from
           // leaving anything to the next.
           isolate: false,
         },
       },
-      { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], testTimeout: 900_000 } },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 900_000,
+          maxWorkers: WORKERS,
+        },
+      },
       {
         test: {
           name: 'server',
@@ -26,8 +34,6 @@ const config: ViteUserConfig = defineConfig({
             'test/package/**/*.test.ts',
           ],
           ...WITH_SERVER,
-          // A group of its own, because the others have another number of workers.
-          sequence: { groupOrder: 1 },
         },
       },
     ],

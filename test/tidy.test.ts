@@ -188,7 +188,7 @@ describe('size', () => {
     'src/pool/connection-pool.ts': 'the whole life of a borrower; a third of it is documentation',
     'src/testing/fake-server.ts': 'all that a server does, and all that can go wrong with it',
     'test/contract/lock-link.contract.ts': 'one suite for every dialect',
-    'test/integration/embedded.test.ts': 'one file for one topic, on one server',
+    'test/proofs/embedded.test.ts': 'one file for one topic, on one server',
     'test/proofs/table-traps.test.ts': 'one file for one topic, with members on real rows',
     'test/tidy.test.ts': 'one check below the other',
     'test/unit/lock/acquire.test.ts': 'one topic',
