@@ -173,11 +173,8 @@ export abstract class Contended<State extends string, Host extends ContendedHost
 
   /** Whether the entry has a session. If not, the pool will report when there is one. */
   protected assign(): boolean {
-    if (this.#session !== null) return true
-    this.#session = this.host.assign(this)
-    if (this.#session === null) return false
-    this.queuePolicy?.resumed(this.now())
-    return true
+    if (this.#session === null) this.#join(this.host.assign(this))
+    return this.#session !== null
   }
 
   /** Asks the server with the next batch of the entry's session. The entry chooses the operation then. */
@@ -195,8 +192,14 @@ export abstract class Contended<State extends string, Host extends ContendedHost
 
   /** Leaves the session: its server or its connection has gone. */
   protected loseSession(): void {
-    if (this.#session !== null) this.queuePolicy?.interrupted(this.now() - this.#session.silentMs)
+    if (this.#session !== null && this.queue.first !== null)
+      this.queuePolicy?.interrupted(this.#session.answeredAt)
     this.leaveSession()
+  }
+
+  #join(session: Session | null): void {
+    this.#session = session
+    if (session !== null) this.queuePolicy?.resumed(this.now())
   }
 
   /** Whether the entry is the only one on its session. */
@@ -207,7 +210,7 @@ export abstract class Contended<State extends string, Host extends ContendedHost
   /** Like `ask`, on a session without other keys. */
   protected askInServerQueue(): void {
     if (this.#isToDepart) return
-    if (!this.isAlone) this.#session = this.host.serverQueue.assignAlone(this)
+    if (!this.isAlone) this.#join(this.host.serverQueue.assignAlone(this))
     this.ask()
   }
 

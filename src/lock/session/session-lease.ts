@@ -37,6 +37,11 @@ export class SessionLease {
     return this.#host.clock.since(this.#renewedAt)
   }
 
+  /** The departure of the last statement that was answered, by the monotonic clock. */
+  get answeredAt(): number {
+    return this.#renewedAt.monotonic
+  }
+
   /** A statement leaves now. */
   sent(): Instant {
     return (this.#lastSent = this.#host.clock.instant())

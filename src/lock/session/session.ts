@@ -131,6 +131,10 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return this.#lease.silentMs
   }
 
+  get answeredAt(): number {
+    return this.#lease.answeredAt
+  }
+
   /** The number of its users. */
   get clientCount(): number {
     return this.#clientCount

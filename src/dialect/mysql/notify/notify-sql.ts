@@ -25,8 +25,10 @@ export function interrupt(id: number): string {
   return `KILL QUERY ${id}`
 }
 
-/** Takes and releases a name. Neither waits. */
-export const TAKE_NAME = `SELECT GET_LOCK(?, 0), CONNECTION_ID()`
+/** Takes and releases a name. Neither waits. A session that takes its name again still holds it once. */
+export const TAKE_NAME: string =
+  `SELECT IF(IS_USED_LOCK(t.n) = CONNECTION_ID(), 1, GET_LOCK(t.n, 0)), CONNECTION_ID() ` +
+  `FROM (SELECT CAST(? AS CHAR(64) CHARACTER SET latin1) AS n) AS t`
 export const RELEASE_NAME = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
 
 const IS_FREE = `IS_FREE_LOCK(k) = 1`

@@ -135,19 +135,23 @@ BEGIN
 END`
 
 /**
- * How far tokens move at least, to pass those of grants that were not replicated: by 2^24 grants of each key. There is
- * room for this a hundred million times.
+ * How far tokens move at least, if the time of day does not move them further: by 2^19 grants of each key. It is less than
+ * the shortest lease, for which a server waits before it does this: otherwise two servers that do it one after the other
+ * could move tokens to the same place, ahead of the time.
  */
-const LEAP = 2 ** 34
+const LEAP = 2 ** 29
 
 /**
  * Tokens begin with the time of day, and move to it on another server. That makes room for a thousand grants of each key
- * in each millisecond, until the year 2248. Tables that are dropped and created again, and two replicas that take over
- * one after the other without knowing each other, would otherwise give the same tokens again. Nothing else depends on
- * this clock.
+ * in each millisecond. Tables that are dropped and created again, and two replicas that take over one after the other
+ * without knowing each other, would otherwise give the same tokens again. Nothing else depends on this clock. It is UTC,
+ * because local time is set back once a year. A clock that shows a year after 2199 does not count, because tokens could
+ * never move on from there.
  */
 const PER_MS = 2 ** 20
-export const CLOCK: string = `FLOOR(UNIX_TIMESTAMP(SYSDATE(3)) * 1000) * ${PER_MS}`
+const LAST_CLOCK_MS = 7_258_118_400_000
+const CLOCK_MS = `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)`
+export const CLOCK: string = `IF(${CLOCK_MS} > 0 AND ${CLOCK_MS} < ${LAST_CLOCK_MS}, ${CLOCK_MS} * ${PER_MS}, 0)`
 
 /**
  * Runs once per server: members of the previous server become dead, and tokens move above all that they can have been

@@ -16,8 +16,14 @@ const BEGINS_ANOTHER = new RegExp(
   'i',
 )
 
-/** Parts of a text in which a semicolon separates no statements. */
-const STRING = String.raw`'(?:[^'\\]|\\[\s\S])*'|"(?:[^"\\]|\\[\s\S])*"|` + '`[^`]*`'
+/** MariaDB's blocks outside a procedure. They are one statement, and what of them has run is unknown. */
+const IS_BLOCK = new RegExp(
+  `^${SPACE}(?:begin\\b${SPACE}not\\b|(?:if|case|loop|while|repeat|for)\\b|<<)`,
+  'i',
+)
+
+/** Parts of a text in which a semicolon separates no statements. Without alternatives in the loop, they can be long. */
+const STRING = String.raw`'[^'\\]*(?:\\[\s\S][^'\\]*)*'|"[^"\\]*(?:\\[\s\S][^"\\]*)*"|` + '`[^`]*`'
 const COMMENT = String.raw`--(?=\s|$)[^\n]*|#[^\n]*|/\*(?!M?!)[\s\S]*?\*/`
 const NOT_CODE = new RegExp(`(${STRING})|${COMMENT}`, 'g')
 
@@ -43,7 +49,7 @@ function statementsIn(statement: unknown): readonly string[] {
   const text =
     typeof statement === 'string' ? statement : (statement as { readonly sql?: unknown } | null)?.sql
   if (typeof text !== 'string') return []
-  if (!text.includes(';')) return [text]
+  if (!text.includes(';') || IS_BLOCK.test(text)) return [text]
   const code = text.replaceAll(NOT_CODE, (_, string: string | undefined) =>
     string === undefined ? ' ' : `''`,
   )

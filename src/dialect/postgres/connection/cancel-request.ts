@@ -33,6 +33,10 @@ const ATTEMPT_LIMIT_MS = 1000
  */
 const LINGER_MS = 15_000
 
+/** The most sockets of this process that stay open. Further ones are closed at the limit of their attempt. */
+const MOST_LINGERING = 20
+let lingering = 0
+
 /**
  * The request is sent a second time after this delay. The first request may arrive before the statement, if the
  * statement was still on the wire, or it may cancel one statement while others are queued behind it.
@@ -76,9 +80,12 @@ function attempt(target: CancelTarget, clock: Clock): Promise<void> {
       wire?.stream.destroy()
       resolve()
     }
+    let isSent = false
     const linger = ({ stream }: Wire): void => {
-      // Without a connection the request was not sent.
-      if (stream.connecting || stream.destroyed) return close()
+      // A request that leaves later could cancel another statement.
+      if (!isSent || lingering >= MOST_LINGERING) return close()
+      lingering++
+      stream.once('close', () => lingering--)
       stream.unref()
       stopWaiting = clock.after(LINGER_MS, close, false)
       resolve()
@@ -89,7 +96,7 @@ function attempt(target: CancelTarget, clock: Clock): Promise<void> {
       // The server closes the connection once it has handled the request, whatever the outcome.
       wire.on('end', close)
       wire.on('error', close)
-      ask(wire, target)
+      ask(wire, target, () => (isSent = true))
     } catch {
       close()
     }
@@ -103,8 +110,15 @@ function wireFor({ ssl, sslNegotiation, makeStream, address }: CancelTarget): Wi
 }
 
 /** Uses TLS if the session uses it, because the key is a secret. */
-function ask(wire: Wire, { host, port, ssl, sslNegotiation, processID, secretKey }: CancelTarget): void {
-  const cancel = (): void => wire.cancel(processID, secretKey)
+function ask(
+  wire: Wire,
+  { host, port, ssl, sslNegotiation, processID, secretKey }: CancelTarget,
+  sent: () => void,
+): void {
+  const cancel = (): void => {
+    wire.cancel(processID, secretKey)
+    sent()
+  }
   wire.on('connect', () => {
     if (!ssl) cancel()
     else if (sslNegotiation !== 'direct') wire.requestSsl()

@@ -26,20 +26,23 @@ export const BEGIN_TIMELINE: string = own(`
 UPDATE lockpool.floor AS floor SET timeline = $1::pg_catalog.text WHERE floor.timeline IS NULL`)
 
 /**
- * How far tokens move at least, to pass those of grants that were not replicated: by 2^24 grants of each key. There is
- * room for this a hundred million times.
+ * How far tokens move at least, if the time of day does not move them further: by 2^19 grants of each key. It is less than
+ * the shortest lease, for which a server waits before it does this: otherwise two servers that do it one after the other
+ * could move tokens to the same place, ahead of the time.
  */
-const LEAP = 2 ** 34
+const LEAP = 2 ** 29
 
 /**
  * Tokens begin with the time of day, and move to it with each new timeline. That makes room for a thousand grants of
- * each key in each millisecond, until the year 2248. Tables that are dropped and created again, and two servers that
- * start a timeline one after the other without knowing each other, would otherwise give the same tokens again. Nothing
- * else depends on this clock.
+ * each key in each millisecond. Tables that are dropped and created again, and two servers that start a timeline one
+ * after the other without knowing each other, would otherwise give the same tokens again. Nothing else depends on this
+ * clock. A clock that shows a year after 2199 does not count, because tokens could never move on from there.
  */
 const PER_MS = 2 ** 20
+const LAST_CLOCK_MS = 7_258_118_400_000
+const CLOCK_MS = `pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000)::bigint`
 export const CLOCK: string = own(
-  `pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000)::bigint {*} ${PER_MS}`,
+  `(CASE WHEN ${CLOCK_MS} {>} 0 AND ${CLOCK_MS} {<} ${LAST_CLOCK_MS} THEN ${CLOCK_MS} {*} ${PER_MS} ELSE 0 END)`,
 )
 
 /**

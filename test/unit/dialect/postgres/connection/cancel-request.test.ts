@@ -5,6 +5,7 @@ import { TLSSocket } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import {
   requestCancel,
+  requestCancelOnce,
   type CancelTarget,
 } from '../../../../../src/dialect/postgres/connection/cancel-request.js'
 import { ManualClock } from '../../../../../src/testing/manual-clock.js'
@@ -184,4 +185,44 @@ test('a failure is never an error for the caller', async () => {
   ]
 
   for (const each of wrong) await requestCancel(each, new ManualClock())
+})
+
+test('a request that could not be sent in time is never sent: it could cancel another statement', async () => {
+  const clock = new ManualClock()
+  const received: Buffer[] = []
+  let closed = 0
+  const port = await server((socket) => {
+    socket.on('data', (bytes) => received.push(bytes))
+    socket.on('close', () => closed++)
+  })
+
+  const requested = requestCancel(target(port, { ssl: { ca: 'none' }, sslNegotiation: 'postgres' }), clock)
+  await expect.poll(() => received.length).toBe(1)
+  clock.advance(1000)
+  await requested
+  await expect.poll(() => closed).toBe(1)
+  clock.advance(1000)
+
+  await expect.poll(() => closed).toBe(2)
+  expect(clock.armed).toBe(0)
+})
+
+test('at most twenty sockets stay open for servers that do not answer', async () => {
+  const clock = new ManualClock()
+  let came = 0
+  let closed = 0
+  const port = await server((socket) => {
+    came++
+    socket.resume()
+    socket.on('close', () => closed++)
+  })
+
+  const requested = Array.from({ length: 30 }, () => requestCancelOnce(target(port), clock))
+  await expect.poll(() => came).toBe(30)
+  clock.advance(1000)
+  await Promise.all(requested)
+  await expect.poll(() => closed).toBe(10)
+  clock.advance(15_000)
+
+  await expect.poll(() => closed).toBe(30)
 })
