@@ -261,6 +261,7 @@ test('among programs that lock without lockpool, and queue in the server, a proc
       await client.query('SELECT pg_advisory_unlock($1)', [bits])
     }
   })
-  const grants = await sharesOf(300, [...programs, callerOf(pool)])
-  expect(grants[2], grants.join()).toBeGreaterThan(20)
+  // A process listens before it queues. On a busy machine that takes a second, in which the programs get all grants.
+  const grants = await sharesOf(1500, [...programs, callerOf(pool)])
+  expect(grants[2], grants.join()).toBeGreaterThan(100)
 })
