@@ -165,6 +165,12 @@ dialog ul { margin: 6px 0 0 18px; list-style: disc; font-size: 13px; overflow-wr
   .charts { order: 1; }
   .troubles:not(:empty) + .fine { display: none; }
   .scroll { height: min(50vh, 760px); }
+  col:nth-child(1) { width: 24%; }
+  col:nth-child(2) { width: 25%; }
+  col:nth-child(3) { width: 13%; }
+  col:nth-child(4) { width: 17%; }
+  col:nth-child(5) { width: 21%; }
+  .kind { display: none; }
   #chains { max-height: 40vh; }
 }
 @media (max-width: 560px) {
@@ -178,10 +184,11 @@ dialog ul { margin: 6px 0 0 18px; list-style: disc; font-size: 13px; overflow-wr
   tbody td { padding: 0 8px; }
   thead button { padding: 0 8px; }
   th:nth-child(4), td:nth-child(4), col:nth-child(4) { display: none; }
-  col:nth-child(1) { width: 33%; }
-  col:nth-child(2) { width: 24%; }
-  col:nth-child(3) { width: 16%; }
-  col:nth-child(5) { width: 27%; }
+  .number { font-size: 12px; letter-spacing: -0.2px; }
+  col:nth-child(1) { width: 31%; }
+  col:nth-child(2) { width: 18%; }
+  col:nth-child(3) { width: 19%; }
+  col:nth-child(5) { width: 32%; }
   td .host { display: none; }
   .queue li { grid-template-columns: 22px 1fr auto; }
 }
