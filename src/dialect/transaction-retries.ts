@@ -56,7 +56,8 @@ const PAUSE: Backoff = { firstMs: 5, factor: 2, capMs: 1000, jitter: 1 }
 const DEEPEST = 10
 
 /**
- * Runs a transaction, and again after each collision, up to `retries` times.
+ * Runs a transaction, and again after each collision, up to `retries` times. `once` reports with `endedByBody` that the
+ * body has ended its transaction: what came before may be committed, so the body must not run again.
  *
  * @throws the error of `once`, or the reason of the signal
  */
@@ -64,15 +65,17 @@ export async function withRetries<T>(
   { clock, random }: { readonly clock: Clock; readonly random: Random },
   { retries, signal }: { readonly retries: number; readonly signal: AbortSignal | undefined },
   isCollision: (error: unknown) => boolean,
-  once: () => Promise<T>,
+  once: (endedByBody: () => void) => Promise<T>,
 ): Promise<T> {
+  let isEnded = false
+  const endedByBody = (): void => void (isEnded = true)
   for (let attempt = 0; ; attempt++) {
     throwIfAborted(signal)
     try {
-      return await once()
+      return await once(endedByBody)
     } catch (error) {
       throwIfAborted(signal)
-      if (attempt >= retries || !isCollision(error)) throw error
+      if (attempt >= retries || isEnded || !isCollision(error)) throw error
       await sleep(clock, backoffDelay(PAUSE, attempt, random), signal)
     }
   }

@@ -3,6 +3,13 @@ import { sleep, systemClock } from '../../base/clock.js'
 /** Other waiting processes may have begun earlier, so the row is checked this often. */
 const LOOK_EVERY_MS = 500
 
+/**
+ * A change of timeline moves tokens to the time of day, and at least this far: by 2^19 grants of each key. It is less than
+ * the shortest lease, for which a change waits: otherwise two servers that change it one after the other, and know nothing
+ * of each other, could move tokens to the same place, ahead of the time.
+ */
+export const LEAST_MOVE: number = 2 ** 29
+
 /** Stores the timeline of the server on which rows are valid. */
 export interface TimelineStore {
   /** The current timeline. Null if the server does not reveal it. */

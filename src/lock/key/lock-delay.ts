@@ -5,15 +5,13 @@ import type { Cancel, Clock } from '../../base/clock.js'
  * the lease of a previous holder is over. The dialect computes its length, from the hold record.
  */
 export class LockDelay {
-  #cancel: Cancel | null
+  readonly #cancel: Cancel
 
   constructor(clock: Clock, delayMs: number, over: () => void) {
     this.#cancel = clock.after(delayMs, over)
   }
 
-  /** Idempotent. */
   end(): void {
-    this.#cancel?.()
-    this.#cancel = null
+    this.#cancel()
   }
 }

@@ -53,28 +53,13 @@ export class NotificationListeners {
     const all = [...this.sessions]
     const holder = all.find((session) => isSuitable(session) && this.#waitNames.isHeldBy(session))
     if (holder !== undefined) return holder
-    // A session that waits in the server would take its name only after the wait.
-    return this.#firstToTake(
-      all.filter((session) => isSuitable(session) && !this.#waiting.has(session)),
-      isSuitable,
-    )
-  }
-
-  /** All are asked at once: one that does not answer must not keep the others from it. */
-  #firstToTake(
-    sessions: readonly ServerConnection[],
-    isSuitable: (session: ServerConnection) => boolean,
-  ): Promise<ServerConnection | null> {
-    return new Promise((resolve) => {
-      let left = sessions.length
-      if (left === 0) resolve(null)
-      for (const session of sessions)
-        void this.#waitNames.take(session).then((isHeld) => {
-          left--
-          if (isHeld && isSuitable(session)) resolve(session)
-          else if (left === 0) resolve(null)
-        })
+    // All are asked at once, because one may not answer. A session that waits in the server would take its name only later.
+    const asked = all.filter((session) => isSuitable(session) && !this.#waiting.has(session))
+    const taken = asked.map(async (session) => {
+      if (!(await this.#waitNames.take(session)) || !isSuitable(session)) throw new Error('not taken')
+      return session
     })
+    return Promise.any(taken).catch(() => null)
   }
 
   /** The name of the session was free. */

@@ -1,3 +1,6 @@
+import { LEAST_MOVE } from '../../rows/timeline-to-join.js'
+import { LAST_CLOCK_MS, TOKENS_PER_MS } from '../../token-clock.js'
+
 /** What members write about themselves and about each other. Each statement is a separate transaction. */
 
 const TEXT = 'CHARACTER SET ascii COLLATE ascii_bin'
@@ -134,24 +137,9 @@ BEGIN
   SELECT free_rows;
 END`
 
-/**
- * How far tokens move at least, if the time of day does not move them further: by 2^19 grants of each key. It is less than
- * the shortest lease, for which a server waits before it does this: otherwise two servers that do it one after the other
- * could move tokens to the same place, ahead of the time.
- */
-const LEAP = 2 ** 29
-
-/**
- * Tokens begin with the time of day, and move to it on another server. That makes room for a thousand grants of each key
- * in each millisecond. Tables that are dropped and created again, and two replicas that take over one after the other
- * without knowing each other, would otherwise give the same tokens again. Nothing else depends on this clock. It is UTC,
- * because local time is set back once a year. A clock that shows a year after 2199 does not count, because tokens could
- * never move on from there.
- */
-const PER_MS = 2 ** 20
-const LAST_CLOCK_MS = 7_258_118_400_000
+/** The clock as a token, or 0 if the clock is implausible. It is UTC, because local time is set back once a year. */
 const CLOCK_MS = `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)`
-export const CLOCK: string = `IF(${CLOCK_MS} > 0 AND ${CLOCK_MS} < ${LAST_CLOCK_MS}, ${CLOCK_MS} * ${PER_MS}, 0)`
+export const CLOCK: string = `IF(${CLOCK_MS} > 0 AND ${CLOCK_MS} < ${LAST_CLOCK_MS}, ${CLOCK_MS} * ${TOKENS_PER_MS}, 0)`
 
 /**
  * Runs once per server: members of the previous server become dead, and tokens move above all that they can have been
@@ -168,8 +156,8 @@ BEGIN
     UPDATE lockpool_floor SET place = my_place WHERE id = 1;
   ELSEIF place_before <> my_place THEN
     SELECT COALESCE(MAX(token), 0) INTO greatest_token FROM lockpool_lease FOR UPDATE;
-    SET greatest_token = GREATEST(greatest_token + ${LEAP}, ${CLOCK});
-    UPDATE lockpool_floor SET place = my_place, floor = GREATEST(floor + ${LEAP}, greatest_token) WHERE id = 1;
+    SET greatest_token = GREATEST(greatest_token + ${LEAST_MOVE}, ${CLOCK});
+    UPDATE lockpool_floor SET place = my_place, floor = GREATEST(floor + ${LEAST_MOVE}, greatest_token) WHERE id = 1;
     UPDATE lockpool_lease SET token = (SELECT floor FROM lockpool_floor WHERE id = 1);
     UPDATE lockpool_member SET dead = 1 WHERE dead = 0 AND (place IS NULL OR place <> my_place);
   END IF;

@@ -46,7 +46,7 @@ const FOR_EVER_S = 31_536_000
 export class MysqlTransaction implements LockTransaction {
   readonly #connection: MysqlConnection
   readonly #server: ServerConnection
-  readonly #tools: TransactionContext
+  readonly #context: TransactionContext
   readonly #locks: HeldLock[] = []
   /** Keeps the statements of one call together. */
   #last: Promise<unknown> = Promise.resolve()
@@ -54,10 +54,10 @@ export class MysqlTransaction implements LockTransaction {
   #rolledBack: unknown = null
   #isEndedByBody = false
 
-  constructor(connection: MysqlConnection, server: ServerConnection, tools: TransactionContext) {
+  constructor(connection: MysqlConnection, server: ServerConnection, context: TransactionContext) {
     this.#connection = connection
     this.#server = server
-    this.#tools = tools
+    this.#context = context
   }
 
   /** The error with which the server itself has rolled back the transaction; null if it has not. */
@@ -83,12 +83,12 @@ export class MysqlTransaction implements LockTransaction {
 
   async lock(key: LockKey, options: TransactionLockOptions = {}): Promise<void> {
     this.#check()
-    this.#keep(await this.#tools.acquire(key, options))
+    this.#keep(await this.#context.acquire(key, options))
   }
 
   async tryLock(key: LockKey): Promise<boolean> {
     this.#check()
-    const lock = await this.#tools.tryAcquire(key)
+    const lock = await this.#context.tryAcquire(key)
     if (lock !== null) this.#keep(lock)
     return lock !== null
   }
@@ -103,7 +103,7 @@ export class MysqlTransaction implements LockTransaction {
     const product = this.#server.isMariaDb ? 'mariadb' : 'mysql'
     const text = lockRowsStatement(quoteTable(table), terms, strength, wait, product)
     return this.#afterLast(async () => {
-      const since = this.#tools.clock.now()
+      const since = this.#context.clock.now()
       const [rows, tables, rollsBack] = (await this.#server.say(LOCK_WAITS))[0] as readonly [
         number,
         number,
@@ -115,7 +115,7 @@ export class MysqlTransaction implements LockTransaction {
         return (await this.#connection.query(text, [...values]))[0] as Row[]
       } catch (error) {
         if (errorNumber(error) === LOCK_WAIT_TIMEOUT && Number(rollsBack) === 1) this.#rolledBack = error
-        throw this.#explained(error, `rows of ${table}`, this.#tools.clock.now() - since)
+        throw this.#explained(error, `rows of ${table}`, this.#context.clock.now() - since)
       } finally {
         if (!this.#server.hasEnded) await this.#server.say(SET_LOCK_WAITS, [rows, tables])
       }
@@ -136,7 +136,7 @@ export class MysqlTransaction implements LockTransaction {
   }
 
   get #rowOptions(): OptionTable<LockRowsOptions> {
-    const range = { default: this.#tools.defaultTimeoutMs, min: 1, max: ONE_DAY_MS }
+    const range = { default: this.#context.defaultTimeoutMs, min: 1, max: ONE_DAY_MS }
     return {
       strength: oneOf(Object.keys(ROW_STRENGTHS) as (keyof typeof ROW_STRENGTHS)[], 'update'),
       wait: oneOf(Object.keys(ROW_WAITS) as (keyof typeof ROW_WAITS)[], 'block'),
@@ -158,7 +158,7 @@ export class MysqlTransaction implements LockTransaction {
     if (number === LOCK_WAIT_TIMEOUT || number === NOT_AT_ONCE)
       return new LockTimeoutError({ key: what, phase: 'locking', waitedMs }, { cause: error })
     if (number !== DEADLOCK) return error
-    const { process } = this.#tools
+    const { process } = this.#context
     return new LockDeadlockError(
       { key: what, cycle: [{ process, holds: null, waitsFor: what }] },
       { cause: error },

@@ -2,7 +2,7 @@ import { own } from './own-words.js'
 import { quoteIdentifier } from '../schema/schema-sql.js'
 import { BRIEF_BATCH } from './brief-batch-sql.js'
 import { BATCH } from './batch-sql.js'
-import { CLOCK } from './timeline-sql.js'
+import { CLOCK } from '../timeline/timeline-sql.js'
 
 /** The objects for rows with leases, in schema `lockpool`: how they are created, granted and found. */
 

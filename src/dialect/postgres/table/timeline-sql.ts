@@ -1,3 +1,5 @@
+import { LEAST_MOVE } from '../../rows/timeline-to-join.js'
+import { CLOCK } from '../timeline/timeline-sql.js'
 import { own } from './own-words.js'
 
 /**
@@ -26,26 +28,6 @@ export const BEGIN_TIMELINE: string = own(`
 UPDATE lockpool.floor AS floor SET timeline = $1::pg_catalog.text WHERE floor.timeline IS NULL`)
 
 /**
- * How far tokens move at least, if the time of day does not move them further: by 2^19 grants of each key. It is less than
- * the shortest lease, for which a server waits before it does this: otherwise two servers that do it one after the other
- * could move tokens to the same place, ahead of the time.
- */
-const LEAP = 2 ** 29
-
-/**
- * Tokens begin with the time of day, and move to it with each new timeline. That makes room for a thousand grants of
- * each key in each millisecond. Tables that are dropped and created again, and two servers that start a timeline one
- * after the other without knowing each other, would otherwise give the same tokens again. Nothing else depends on this
- * clock. A clock that shows a year after 2199 does not count, because tokens could never move on from there.
- */
-const PER_MS = 2 ** 20
-const LAST_CLOCK_MS = 7_258_118_400_000
-const CLOCK_MS = `pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000)::bigint`
-export const CLOCK: string = own(
-  `(CASE WHEN ${CLOCK_MS} {>} 0 AND ${CLOCK_MS} {<} ${LAST_CLOCK_MS} THEN ${CLOCK_MS} {*} ${PER_MS} ELSE 0 END)`,
-)
-
-/**
  * Runs once per timeline: members of the previous timeline become dead, and tokens move above all that they can have
  * been given.
  */
@@ -53,7 +35,7 @@ export const CHANGE_TIMELINE: string = own(`
 WITH settled AS (
   UPDATE lockpool.floor AS floor SET
     timeline = $1::pg_catalog.text,
-    floor = greatest(greatest(floor.floor, (SELECT pg_catalog.max(l.token) FROM lockpool.lease AS l)) {+} ${LEAP}, ${CLOCK})
+    floor = greatest(greatest(floor.floor, (SELECT pg_catalog.max(l.token) FROM lockpool.lease AS l)) {+} ${LEAST_MOVE}, ${CLOCK})
   WHERE floor.timeline {<>} $1::pg_catalog.text
   RETURNING floor.floor
 ), raised AS (

@@ -1,5 +1,6 @@
 import { assert } from '../../../base/assert.js'
 import { TOKEN_STEP } from '../../lock-operation.js'
+import { LAST_CLOCK_MS, TOKENS_PER_MS } from '../../token-clock.js'
 
 /**
  * Which server this is, and where the sequence of tokens must be on it. docs/decisions/0008-tokens-over-a-fail-over.md
@@ -36,12 +37,6 @@ SELECT
     WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
   ) AS database`
 
-/** The number of tokens per millisecond of the clock. It is more than can be drawn in a millisecond. */
-const TOKENS_PER_MS: number = 1024 * TOKEN_STEP
-
-/** The year 2200. A clock with a later time is ignored: tokens end in 2248. */
-const LAST_CLOCK_MS = 7_258_118_400_000
-
 /** Tokens above this are not handed out, because the sequence is about to end. */
 export const LAST_TOKEN: bigint = 2n ** 63n - 2n ** 50n
 
@@ -60,10 +55,10 @@ const LEAST_MOVE: bigint = NEAR / 2n
 const CLOCK_MS = `pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp()) OPERATOR(pg_catalog.*) 1000)::bigint`
 
 /** The clock as a token, or 0 if the clock is implausible. */
-const CLOCK: string = `CASE
+export const CLOCK: string = `(CASE
   WHEN ${CLOCK_MS} OPERATOR(pg_catalog.>) 0 AND ${CLOCK_MS} OPERATOR(pg_catalog.<) ${LAST_CLOCK_MS}
     THEN ${CLOCK_MS} OPERATOR(pg_catalog.*) ${TOKENS_PER_MS}
-  ELSE 0 END`
+  ELSE 0 END)`
 
 /**
  * How many tokens the server may have handed out and then forgotten in a crash. PostgreSQL logs a sequence for 32 draws

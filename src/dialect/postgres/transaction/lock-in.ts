@@ -51,50 +51,50 @@ export interface LockInTarget {
 
 /** @see LockPool.lockIn */
 export async function lockInOf(
-  tools: TransactionContext,
+  context: TransactionContext,
   client: LockInClient,
   key: LockKey,
   options: TransactionLockOptions = {},
 ): Promise<void> {
-  if (client instanceof PostgresTransaction && client.isOf(tools)) return client.lock(key, options)
+  if (client instanceof PostgresTransaction && client.isOf(context)) return client.lock(key, options)
   checkNames(options, 'mode', 'timeoutMs')
   const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
-  const setting = timeoutSetting(options.timeoutMs ?? tools.defaultTimeoutMs)
-  const target = { code: tools.encode(key), what: tools.inWords(key), text: tools.text(key) }
-  const isAgain = tools.isHeldAround(target.code.id, null)
+  const setting = timeoutSetting(options.timeoutMs ?? context.defaultTimeoutMs)
+  const target = { code: context.encode(key), what: context.inWords(key), text: context.text(key) }
+  const isAgain = context.isHeldAround(target.code.id, null)
   if (isAgain || options.timeoutMs === 0) {
-    if (await won(client, target, ask(WON_IN_TRANSACTION, target.code, mode), tools.clock)) return
+    if (await won(client, target, ask(WON_IN_TRANSACTION, target.code, mode), context.clock)) return
     if (isAgain) throw new LockReentryError(target.what)
     throw new LockTimeoutError({ key: target.what, phase: 'locking', waitedMs: 0 })
   }
   const { text, values: ofKey } = ask(LOCK_IN_TIME, target.code, mode)
   const values = [options.timeoutMs !== undefined, String(setting), ...ofKey]
-  await locked(client, target, { text, values }, tools.clock)
+  await locked(client, target, { text, values }, context.clock)
 }
 
 /** @see LockPool.tryLockIn */
 export async function tryLockInOf(
-  tools: TransactionContext,
+  context: TransactionContext,
   client: LockInClient,
   key: LockKey,
   options: { readonly mode?: LockMode } = {},
 ): Promise<boolean> {
-  if (client instanceof PostgresTransaction && client.isOf(tools)) return client.tryLock(key, options)
+  if (client instanceof PostgresTransaction && client.isOf(context)) return client.tryLock(key, options)
   checkNames(options, 'mode')
   const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
-  const target = { code: tools.encode(key), what: tools.inWords(key), text: tools.text(key) }
-  return won(client, target, ask(WON_IN_TRANSACTION, target.code, mode), tools.clock)
+  const target = { code: context.encode(key), what: context.inWords(key), text: context.text(key) }
+  return won(client, target, ask(WON_IN_TRANSACTION, target.code, mode), context.clock)
 }
 
 /** @see LockPool.lockStatement */
 export function lockStatementOf(
-  tools: TransactionContext,
+  context: TransactionContext,
   key: LockKey,
   options: LockStatementOptions = {},
 ): LockStatement {
   checkNames(options, 'mode', 'try')
   const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
-  return statement(tools.encode(key), mode, checkFlag('try', options.try, false))
+  return statement(context.encode(key), mode, checkFlag('try', options.try, false))
 }
 
 type ByMode = Readonly<Record<LockMode, Readonly<Record<'bigint' | 'pair', string>>>>

@@ -59,12 +59,9 @@ export async function runTransaction<T>(
   options: TransactionOptions = {},
 ): Promise<T> {
   const { isolation, retries, signal } = checkTransaction(body, options, OPTIONS)
-  // What came before the end may be committed, so the body must not run again.
-  let isEnded = false
-  const ended = (): void => void (isEnded = true)
-  const mayRunAgain = (error: unknown): boolean => !isEnded && isCollision(error)
-  const once = (): Promise<T> => runOnce(host, body, isolation, signal, ended)
-  return withRetries(host, { retries, signal }, mayRunAgain, once)
+  return withRetries(host, { retries, signal }, isCollision, (endedByBody) =>
+    runOnce(host, body, isolation, signal, endedByBody),
+  )
 }
 
 async function runOnce<T>(

@@ -65,7 +65,7 @@ export interface TransactionContext {
 export class PostgresTransaction implements LockTransaction {
   readonly #connection: Queryable
   readonly #direct: Direct
-  readonly #tools: TransactionContext
+  readonly #context: TransactionContext
   readonly #locked = new Map<string, string>()
   /** Keeps the statements of one attempt together, including the rollback after a failure. */
   #last: Promise<unknown> = Promise.resolve()
@@ -75,10 +75,10 @@ export class PostgresTransaction implements LockTransaction {
   /** The body has sent COMMIT or ROLLBACK itself, so no locks are held any more. */
   #isEndedByBody = false
 
-  constructor(connection: Queryable, direct: Direct, tools: TransactionContext) {
+  constructor(connection: Queryable, direct: Direct, context: TransactionContext) {
     this.#connection = connection
     this.#direct = direct
-    this.#tools = tools
+    this.#context = context
   }
 
   /** The keys locked so far. Empty once the transaction is over. */
@@ -86,9 +86,9 @@ export class PostgresTransaction implements LockTransaction {
     return this.#locked
   }
 
-  /** Whether the transaction belongs to the same pool as these tools, so that keys mean the same. */
-  isOf(tools: TransactionContext): boolean {
-    return this.#tools === tools
+  /** Whether the transaction belongs to the same pool as `context`, so that keys mean the same. */
+  isOf(context: TransactionContext): boolean {
+    return this.#context === context
   }
 
   query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
@@ -117,18 +117,18 @@ export class PostgresTransaction implements LockTransaction {
   async lock(key: LockKey, options: TransactionLockOptions = {}): Promise<void> {
     checkNames(options, 'mode', 'timeoutMs')
     const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
-    const code = this.#tools.encode(key)
-    const setting = timeoutSetting(options.timeoutMs ?? this.#tools.defaultTimeoutMs)
-    const what = this.#tools.inWords(key)
+    const code = this.#context.encode(key)
+    const setting = timeoutSetting(options.timeoutMs ?? this.#context.defaultTimeoutMs)
+    const what = this.#context.inWords(key)
     const text = LOCK_IN_TRANSACTION[mode][code.isPair ? 'pair' : 'bigint']
     const holders = (): readonly [string, unknown[]] => [ADVISORY_HOLDERS, advisoryLocation(code)]
-    const isAgain = this.#tools.isHeldAround(code.id, this.#locked)
+    const isAgain = this.#context.isHeldAround(code.id, this.#locked)
     if (isAgain || options.timeoutMs === 0) {
       if (await this.#tryLock(key, code, mode)) return
       if (isAgain) throw new LockReentryError(what)
       throw await this.#afterLast(() => timedOut(this.#direct, { what, holders }, 0))
     }
-    const wanted = this.#tools.text(key)
+    const wanted = this.#context.text(key)
     await this.#attempt({ what, wanted, text, values: keyValues(code), timeoutMs: setting, holders })
     this.#locked.set(code.id, wanted)
   }
@@ -136,7 +136,7 @@ export class PostgresTransaction implements LockTransaction {
   async tryLock(key: LockKey, options: { readonly mode?: LockMode } = {}): Promise<boolean> {
     checkNames(options, 'mode')
     const mode = checkChoice('mode', options.mode, LOCK_IN_TRANSACTION, 'exclusive')
-    return this.#tryLock(key, this.#tools.encode(key), mode)
+    return this.#tryLock(key, this.#context.encode(key), mode)
   }
 
   async lockRows<Row = Record<string, unknown>>(
@@ -216,7 +216,7 @@ export class PostgresTransaction implements LockTransaction {
    * lock on the table, for example during a migration.
    */
   #timeout(timeoutMs: number | undefined, wait: 'block' | 'nowait' | 'skip locked'): number {
-    const setting = timeoutSetting(timeoutMs === undefined ? this.#tools.defaultTimeoutMs : timeoutMs)
+    const setting = timeoutSetting(timeoutMs === undefined ? this.#context.defaultTimeoutMs : timeoutMs)
     if (timeoutMs !== 0) return setting
     // For the server 0 means no limit; for us it means no wait, which is what `nowait` is for.
     if (wait === 'block') throw new InvalidOptionError(['"timeoutMs" can\'t be 0 here: use wait: "nowait"'])
@@ -229,7 +229,7 @@ export class PostgresTransaction implements LockTransaction {
       this.#direct.query<{ granted: boolean }>(text, keyValues(code)),
     )
     const { granted } = rows[0]!
-    if (granted) this.#locked.set(code.id, this.#tools.text(key))
+    if (granted) this.#locked.set(code.id, this.#context.text(key))
     return granted
   }
 
@@ -256,7 +256,7 @@ export class PostgresTransaction implements LockTransaction {
 
   #attempt<Row>(attempt: LockAttempt): Promise<QueryResult<Row>> {
     return this.#afterLast(async () => {
-      const since = this.#tools.clock.now()
+      const since = this.#context.clock.now()
       const [saved, , known, made] = await Promise.allSettled(this.#send<Row>(attempt))
       if (made.status === 'fulfilled') {
         this.#isUnsettled = true
@@ -266,7 +266,7 @@ export class PostgresTransaction implements LockTransaction {
       if (saved.status === 'rejected') throw saved.reason
       await this.#direct.query(ROLLBACK_TO_SAVEPOINT)
       const { reason } = known.status === 'rejected' ? known : made
-      throw await this.#explained(attempt, reason, this.#tools.clock.now() - since)
+      throw await this.#explained(attempt, reason, this.#context.clock.now() - since)
     })
   }
 

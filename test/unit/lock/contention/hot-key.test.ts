@@ -77,6 +77,25 @@ describe('a process that got the key soon after it had waited for it', () => {
     await given(world, await next)
   })
 
+  test('only listens for a caller that comes after the outage', async () => {
+    const { world, holds, waits, lock } = await hotKey()
+    const held = waits.acquire('hot')
+    await given(world, lock)
+    const lost = await held
+    world.server.stop()
+    await world.clock.run(10_000)
+    expect(lost.state).toBe('lost')
+    world.server.start()
+    const other = holds.acquire('hot', { timeoutMs: 60_000 })
+    await world.clock.run(2000)
+    const next = waits.acquire('hot', { timeoutMs: 60_000 })
+    await world.clock.run(50)
+
+    expect(waits.snapshot().keys).toMatchObject([{ key: 'hot', state: 'waiting' }])
+    await given(world, await other)
+    await given(world, await next)
+  })
+
   test('only listens if that was two seconds ago', async () => {
     const { world, waits, lock } = await hotKey()
     await world.clock.run(2000)
