@@ -22,7 +22,10 @@ type Crowd = (typeof CROWDS)[number]
 type FrontProcess = WorkerProcess<Record<string, never>, FrontAnswer>
 type Clients = WorkerProcess<WirePairsQuestion, WirePairsAnswer>
 
-/** Clients that lock and unlock through a front, compared with the same clients directly at the server. */
+/**
+ * Clients that lock and unlock through a front, compared with the same clients directly at the server, and with a
+ * server that sends fixed bytes: no front in Node.js can be faster than that one.
+ */
 export const serve: Group = {
   name: 'serve',
   isOnlyWhenNamed: true,
@@ -32,16 +35,21 @@ export const serve: Group = {
 
 async function run(bench: Bench): Promise<readonly Row[]> {
   await using front: FrontProcess = new WorkerProcess('front', [bench.url])
-  const { port } = await front.ask({})
-  const through = new URL(bench.url)
-  through.port = String(port)
-  through.hostname = '127.0.0.1'
+  await using fixed: FrontProcess = new WorkerProcess('fixed-answers', [])
   const server = await connectTo(bench.url)
   const rows: Row[] = []
-  for (const crowd of CROWDS)
-    rows.push(...(await new Contest(bench, front, server, through.href, crowd).rows()))
+  for (const crowd of CROWDS) rows.push(...(await new Contest(bench, front, fixed, server, crowd).rows()))
   await server.end()
   return rows
+}
+
+/** The address of the server, with the port of a front before it. */
+async function addressOf(front: FrontProcess, server: string): Promise<string> {
+  const { port } = await front.ask({})
+  const address = new URL(server)
+  address.port = String(port)
+  address.hostname = '127.0.0.1'
+  return address.href
 }
 
 /** The figures of one side, one per round. Processor times are per pair. */
@@ -56,39 +64,51 @@ const side = (): Side => ({ pairsPerSecond: [], clientCpu: [], serverCpu: [] })
 class Contest {
   readonly #ours = side()
   readonly #straight = side()
+  readonly #fixed = side()
   readonly #frontCpu: number[] = []
+  readonly #fixedCpu: number[] = []
 
   readonly #bench: Bench
   readonly #front: FrontProcess
+  readonly #fixedAnswers: FrontProcess
   readonly #server: pg.Client
-  readonly #through: string
   readonly #crowd: Crowd
 
-  constructor(bench: Bench, front: FrontProcess, server: pg.Client, through: string, crowd: Crowd) {
+  constructor(bench: Bench, front: FrontProcess, fixed: FrontProcess, server: pg.Client, crowd: Crowd) {
     this.#bench = bench
     this.#front = front
+    this.#fixedAnswers = fixed
     this.#server = server
-    this.#through = through
     this.#crowd = crowd
   }
 
   async rows(): Promise<Row[]> {
     const [bench, crowd] = [this.#bench, this.#crowd]
-    const count = String(crowd.clients)
-    await using fronted: Clients = new WorkerProcess('wire-pairs', [this.#through, count])
-    // A worker answers its first question only after all its clients have connected.
-    await fronted.ask({ seconds: 0.1 })
-    await using direct: Clients = new WorkerProcess('wire-pairs', [bench.url, count])
-    await direct.ask({ seconds: 0.1 })
+    await using fronted = await this.#clients(await addressOf(this.#front, bench.url))
+    await using direct = await this.#clients(bench.url)
+    await using bare = await this.#clients(await addressOf(this.#fixedAnswers, bench.url))
     for (let round = 0; round < bench.rounds; round++) {
       bench.say(`${crowd.who}, round ${round + 1}`)
       await this.#measure(direct, this.#straight)
-      const before = await this.#front.ask({})
-      const pairs = await this.#measure(fronted, this.#ours)
-      const after = await this.#front.ask({})
-      this.#frontCpu.push((after.cpuMicroseconds - before.cpuMicroseconds) / pairs)
+      this.#frontCpu.push(await this.#measureFront(this.#front, fronted, this.#ours))
+      this.#fixedCpu.push(await this.#measureFront(this.#fixedAnswers, bare, this.#fixed))
     }
     return this.#table()
+  }
+
+  async #clients(address: string): Promise<Clients> {
+    const clients: Clients = new WorkerProcess('wire-pairs', [address, String(this.#crowd.clients)])
+    // A worker answers its first question only after all its clients have connected.
+    await clients.ask({ seconds: 0.1 })
+    return clients
+  }
+
+  /** Returns the processor time of the front for a pair, in microseconds. */
+  async #measureFront(front: FrontProcess, clients: Clients, side: Side): Promise<number> {
+    const before = await front.ask({})
+    const pairs = await this.#measure(clients, side)
+    const after = await front.ask({})
+    return (after.cpuMicroseconds - before.cpuMicroseconds) / pairs
   }
 
   async #measure(clients: Clients, side: Side): Promise<number> {
@@ -127,6 +147,19 @@ class Contest {
         reference: { name, figures: straight.clientCpu },
       }),
     ]
+    rows.push(
+      compared({
+        what: `a server that sends fixed bytes, ${who}`,
+        unit: 'pairs/s',
+        ours: this.#fixed.pairsPerSecond,
+        reference: { name, figures: straight.pairsPerSecond },
+      }),
+      alone({
+        what: `a server that sends fixed bytes, ${who}: its own processor time`,
+        unit: 'us a pair',
+        ours: this.#fixedCpu,
+      }),
+    )
     if (straight.serverCpu.length === 0) return rows
     const server = compared({
       what: `lockpool serve, ${who}: processor time of the server`,
