@@ -10,6 +10,7 @@ import { manyHeld } from './rows/many-held.js'
 import { memory } from './rows/memory.js'
 import { mysql } from './rows/mysql.js'
 import { oneCaller } from './rows/one-caller.js'
+import { openSnapshot } from './rows/open-snapshot.js'
 import { outage } from './rows/outage.js'
 import { poolAlone } from './rows/pool-alone.js'
 import { processes } from './rows/processes.js'
@@ -40,6 +41,7 @@ export const GROUPS: readonly Group[] = [
   rowsWithLeases,
   mysql,
   rowSpace,
+  openSnapshot,
   hotRows,
   lease,
   outage,

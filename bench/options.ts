@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 
 export const USAGE = `usage: npm run bench -- [--only NAME ...] [--quick] [--seconds N] [--url URL] [--json FILE] [--strict]
 
-  --only NAME   measures only this group of rows; may be given more than once. crowd, hot-rows, rows-with-leases and serve run only if named
+  --only NAME   measures only this group of rows; may be given more than once. crowd, hot-rows, mysql, open-snapshot, row-space, rows-with-leases and serve run only if named
   --quick       few and short rounds: shows that the benchmark runs; the figures mean little
   --seconds N   the seconds for which each side is measured in one round
   --url URL     measures on your server instead of one that is started for the benchmark
