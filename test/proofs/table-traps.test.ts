@@ -145,7 +145,7 @@ test('a member without a row keeps its locks', async () => {
   const { link: b } = await member()
   await database.query(
     `INSERT INTO lockpool.lease (key, owner, token) VALUES ($1, 6, 1024)
-    ON CONFLICT (key) DO UPDATE SET owner = 6`,
+    ON CONFLICT (generation, key) DO UPDATE SET owner = 6`,
     [KEY.bits],
   )
   await b.heartbeat()

@@ -19,7 +19,7 @@ import { IS_ON_TIMELINE } from './timeline-sql.js'
 export function gate(member: string, epoch: string): string {
   return own(`
 gate AS MATERIALIZED (
-  SELECT member.floor
+  SELECT member.floor, member.generation
   FROM lockpool.member AS member
   WHERE member.id {=} ${member}::bigint AND member.epoch {=} ${epoch}::bigint AND NOT member.dead
     AND ${IS_ON_TIMELINE}
@@ -31,7 +31,7 @@ const GATE = gate('$4', '$6')
 
 const OPERATIONS = `
 o AS MATERIALIZED (
-  SELECT b.k, b.t, b.i::int AS i, pg_catalog.get_byte($1::pg_catalog.bytea, b.i::int {-} 1) AS c
+  SELECT gate.generation, b.k, b.t, b.i::int AS i, pg_catalog.get_byte($1::pg_catalog.bytea, b.i::int {-} 1) AS c
   FROM gate
   CROSS JOIN ROWS FROM (pg_catalog.unnest($2::bigint[]), pg_catalog.unnest($3::bigint[])) WITH ORDINALITY AS b (k, t, i)
 )`
@@ -153,8 +153,9 @@ const FLAGS = `
  */
 const MADE = `
 made AS (
-  INSERT INTO lockpool.lease AS l (key, owner, readers, waiters, token)
+  INSERT INTO lockpool.lease AS l (generation, key, owner, readers, waiters, token)
   SELECT
+    gate.generation,
     o.k,
     CASE WHEN ${is(CODE.newExclusive)} THEN $4::bigint END,
     CASE WHEN ${is(CODE.newShared)} THEN ARRAY[$4::bigint] END,
@@ -162,7 +163,7 @@ made AS (
     gate.floor {+} ${TOKEN_STEP}
   FROM o CROSS JOIN gate
   WHERE o.c {>} 20
-  ON CONFLICT (key) DO NOTHING
+  ON CONFLICT (generation, key) DO NOTHING
   RETURNING l.key, l.token
 )`
 
@@ -215,7 +216,7 @@ export const BATCH: string = own(`
 WITH ${GATE}, ${OPERATIONS}, ${MADE}, ${withNotifications(`
   UPDATE lockpool.lease AS l SET ${CHANGES}
   FROM o
-  WHERE l.key {=} o.k AND ${IS_CHANGED}
+  WHERE l.generation {=} o.generation AND l.key {=} o.k AND ${IS_CHANGED}
   RETURNING o.i, ${FLAGS} AS flags, l.token, l.key, CASE WHEN l.owner {<>} $4::bigint THEN l.owner END AS owner, l.waiters, ${RELEASES} AS gives,
     CASE WHEN ${WAITS} THEN pg_catalog.cardinality(${OTHERS}) END AS others`)}
 ${ANSWER}`)
@@ -223,4 +224,4 @@ ${ANSWER}`)
 /**
  * Calls the same statement through the function that `lockpool install --backend table`, or a pool that may, creates.
  */
-export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_4($1, $2, $3, $4, $5, $6, $7)`
+export const CALL_BATCH = `SELECT * FROM lockpool.table_batch_5($1, $2, $3, $4, $5, $6, $7)`

@@ -29,10 +29,10 @@ const PASSES = `(l.waiters[1] {>} 0 AND NOT l.waiters[1] {=} ANY ($6::bigint[]) 
  */
 const MADE = `
 made AS (
-  INSERT INTO lockpool.lease AS l (key, owner, token)
-  SELECT pg_catalog.unnest($1::bigint[]), $4::bigint, gate.floor {+} ${TOKEN_STEP}
+  INSERT INTO lockpool.lease AS l (generation, key, owner, token)
+  SELECT gate.generation, pg_catalog.unnest($1::bigint[]), $4::bigint, gate.floor {+} ${TOKEN_STEP}
   FROM gate
-  ON CONFLICT (key) DO NOTHING
+  ON CONFLICT (generation, key) DO NOTHING
   RETURNING l.key
 )`
 
@@ -44,11 +44,13 @@ const CHANGED = withNotifications(`
     token = l.token {+} CASE WHEN ${IS_TRY} OR ${PASSES} THEN ${TOKEN_STEP} ELSE 0 END
   FROM (
     SELECT
+      gate.generation,
       pg_catalog.unnest($2::bigint[]) AS k,
       pg_catalog.unnest($3::bigint[]) AS t,
       pg_catalog.generate_series(1, pg_catalog.cardinality($2::bigint[])) AS i
+    FROM gate
   ) AS o
-  WHERE EXISTS (SELECT FROM gate) AND l.key {=} o.k AND CASE
+  WHERE l.generation {=} o.generation AND l.key {=} o.k AND CASE
     WHEN ${IS_TRY} THEN ${IS_UNOWNED} AND ${IS_UNREAD} AND ${IS_MY_TURN}
     ELSE l.owner {=} $4::bigint AND l.token {=} o.t END
   RETURNING o.i, o.t, l.key, l.token, CASE WHEN l.owner {<>} $4::bigint THEN l.owner END AS owner, NOT ${IS_TRY} AS gives,
@@ -84,4 +86,4 @@ FROM (
 /**
  * Calls the same statement through the function that `lockpool install --backend table`, or a pool that may, creates.
  */
-export const CALL_BRIEF_BATCH = `SELECT * FROM lockpool.table_brief_batch_3($1, $2, $3, $4, $5, $6, $7)`
+export const CALL_BRIEF_BATCH = `SELECT * FROM lockpool.table_brief_batch_4($1, $2, $3, $4, $5, $6, $7)`

@@ -1,4 +1,5 @@
 import { momentText } from '../connection/moment-sql.js'
+import { IS_CURRENT } from './generation-sql.js'
 import { own } from './own-words.js'
 
 /**
@@ -18,4 +19,4 @@ FROM lockpool.lease AS l
 JOIN lockpool.member AS member ON member.id {=} l.owner AND NOT member.dead
 LEFT JOIN lockpool.leader AS leader
   ON leader.key {=} $1 AND leader.token {>=} l.token AND leader.token {<} (l.token {+} 1024)
-WHERE l.key {=} $2::bigint`)
+WHERE ${IS_CURRENT} AND l.key {=} $2::bigint`)

@@ -1,5 +1,6 @@
 import { TOKEN_STEP } from '../../lock-operation.js'
 import { withNotifications } from './batch-sql.js'
+import { IS_CURRENT } from './generation-sql.js'
 import { own } from './own-words.js'
 import { IS_ON_TIMELINE } from './timeline-sql.js'
 
@@ -10,10 +11,10 @@ import { IS_ON_TIMELINE } from './timeline-sql.js'
  * floor. Returns no row if the rows are by now valid on another timeline.
  */
 export const JOIN: string = own(`
-INSERT INTO lockpool.member (id, floor, lease_ms, namespace, name, timeline)
-SELECT $1::bigint, floor.floor, $2::int, $3::pg_catalog.text, $4::pg_catalog.text, $5::pg_catalog.text
+INSERT INTO lockpool.member (id, floor, generation, lease_ms, namespace, name, timeline)
+SELECT $1::bigint, floor.floor, floor.generation, $2::int, $3::pg_catalog.text, $4::pg_catalog.text, $5::pg_catalog.text
 FROM (
-  SELECT believed.floor FROM lockpool.floor AS believed
+  SELECT believed.floor, believed.generation FROM lockpool.floor AS believed
   WHERE $5::pg_catalog.text IS NULL OR believed.timeline {=} $5::pg_catalog.text
   FOR SHARE
 ) AS floor
@@ -48,16 +49,19 @@ RETURNING member.id`)
 export const ABANDON: string = own(`
 UPDATE lockpool.member AS member SET dead = true WHERE member.id {=} $1::bigint AND NOT member.dead`)
 
+/** The rows that name the member `$1`, which is `$2` with a minus. */
+const ROWS_OF_MEMBER = `
+  SELECT FROM lockpool.lease AS l
+  WHERE l.owner {=} $1::bigint OR $1::bigint {=} ANY (l.readers)
+    OR $1::bigint {=} ANY (l.waiters) OR $2::bigint {=} ANY (l.waiters)`
+
 /**
  * Removes a member without locks and waits. If a row still names it, it stays: a lock that a release gives to a missing
  * member would have no owner.
  */
 export const LEAVE: string = own(`
 DELETE FROM lockpool.member AS member
-WHERE member.id {=} $1::bigint AND NOT EXISTS (
-  SELECT FROM lockpool.lease AS l
-  WHERE l.owner {=} $1::bigint OR $1::bigint {=} ANY (l.readers)
-    OR $1::bigint {=} ANY (l.waiters) OR $2::bigint {=} ANY (l.waiters))
+WHERE member.id {=} $1::bigint AND NOT EXISTS (${ROWS_OF_MEMBER})
 RETURNING member.id`)
 
 /** Waits for every statement of the member that has passed the gate. Later ones of an older epoch change nothing. */
@@ -97,15 +101,20 @@ WITH ${withNotifications(`
   RETURNING l.key, l.owner, l.waiters, l.token, true AS gives`)}
 SELECT rung.n FROM rung`)
 
+/**
+ * A change of the generation may have moved rows while SWEEP waited for them. Then the member stays, and the next
+ * cleanup finds those rows.
+ */
 export const REMOVE_DEAD: string = own(`
-DELETE FROM lockpool.member AS member WHERE member.id {=} $1::bigint AND member.dead`)
+DELETE FROM lockpool.member AS member
+WHERE member.id {=} $1::bigint AND member.dead AND NOT EXISTS (${ROWS_OF_MEMBER})`)
 
 /** The holders of a key. */
 export const HOLDERS: string = own(`
 SELECT member.id::pg_catalog.text AS id, member.name
 FROM lockpool.lease AS l
 JOIN lockpool.member AS member ON member.id {=} l.owner OR member.id {=} ANY (l.readers)
-WHERE l.key {=} $1::bigint AND NOT member.dead AND member.id {<>} $2::bigint
+WHERE ${IS_CURRENT} AND l.key {=} $1::bigint AND NOT member.dead AND member.id {<>} $2::bigint
 ORDER BY member.id`)
 
 /** For keys with waiters: whether they are taken, and the order of the waiters. Dead members count as absent. */
@@ -118,13 +127,13 @@ SELECT
   l.owner::pg_catalog.text AS owner,
   pg_catalog.array_to_string(l.waiters, ' ') AS waiters
 FROM lockpool.lease AS l
-WHERE l.key {=} ANY ($1::bigint[])`)
+WHERE ${IS_CURRENT} AND l.key {=} ANY ($1::bigint[])`)
 
 /** Those of the given keys that other members wait for. */
 export const WANTED_BY_OTHERS: string = own(`
 SELECT l.key::pg_catalog.text AS key
 FROM lockpool.lease AS l
-WHERE l.key {=} ANY ($1::bigint[])
+WHERE ${IS_CURRENT} AND l.key {=} ANY ($1::bigint[])
   AND pg_catalog.cardinality(
     pg_catalog.array_remove(pg_catalog.array_remove(l.waiters, $2::bigint), $3::bigint)) {>} 0`)
 

@@ -3,6 +3,7 @@ import { shapesOf, type RowSemaphore } from '../../rows/row-key.js'
 import type { Asking, MemberState, Reply, RowStore, TakenSlots } from '../../rows/row-store.js'
 import { decodeAsk, encodeAsk, type AskRow } from './batch.js'
 import { BATCH, CALL_BATCH } from './batch-sql.js'
+import { Generations } from './generation.js'
 import { decodeBrief, encodeBrief, type BriefRow } from './brief-batch.js'
 import { BRIEF_BATCH, CALL_BRIEF_BATCH } from './brief-batch-sql.js'
 import {
@@ -25,10 +26,12 @@ import { tidyRows } from './tidy.js'
 export class PostgresRows implements RowStore {
   readonly #runner: StatementRunner
   readonly #hasFunctions: boolean
+  readonly #generations: Generations
 
   constructor(runner: StatementRunner, hasFunctions: boolean) {
     this.#runner = runner
     this.#hasFunctions = hasFunctions
+    this.#generations = new Generations(runner)
   }
 
   get isOver(): boolean {
@@ -77,7 +80,7 @@ export class PostgresRows implements RowStore {
     if (row === undefined) return
     await runner.rowsAtLast(STATEMENTS.raiseEpoch, [id, String(BigInt(row.epoch) + 1n)])
     await runner.rowsAtLast(STATEMENTS.sweep, [id, [...dead, id], `-${id}`])
-    await runner.rowsAtLast(STATEMENTS.removeDead, [id])
+    await runner.rowsAtLast(STATEMENTS.removeDead, [id, `-${id}`])
   }
 
   tidy(): Promise<void> {
@@ -85,6 +88,7 @@ export class PostgresRows implements RowStore {
   }
 
   batch(requests: readonly RowRequest[], asking: Asking): Promise<Reply> {
+    this.#generations.used(requests.length, asking.id)
     return isBrief(requests) ? this.#brief(requests, asking) : this.#any(requests, asking)
   }
 

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS lockpool.member (
   id bigint PRIMARY KEY,
   epoch bigint NOT NULL DEFAULT 0,
   floor bigint NOT NULL,
+  generation bigint NOT NULL DEFAULT 0,
   beat bigint NOT NULL DEFAULT 0,
   dead boolean NOT NULL DEFAULT false,
   lease_ms integer NOT NULL,
@@ -29,17 +30,19 @@ CREATE TABLE IF NOT EXISTS lockpool.member (
 ) WITH (fillfactor = 20)`
 
 /**
- * One row per key, with its whole state. `owner` holds it exclusively, `readers` hold it shared. `waiters` is in the
+ * One row per key, with its whole state. All rows have the same generation (see `nextGeneration`). `owner` holds it exclusively, `readers` hold it shared. `waiters` is in the
  * order of arrival: a writer is its id, a reader the negative of its id. A released lock is reserved for the first of
- * them. Only the key is indexed, so updates stay within their page.
+ * them. Only generation and key are indexed, so updates stay within their page.
  */
 export const CREATE_LEASE = `
 CREATE TABLE IF NOT EXISTS lockpool.lease (
-  key bigint PRIMARY KEY,
+  generation bigint NOT NULL DEFAULT 0,
+  key bigint NOT NULL,
   owner bigint,
   readers bigint[],
   waiters bigint[],
-  token bigint NOT NULL
+  token bigint NOT NULL,
+  PRIMARY KEY (generation, key)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)`
 
 /**
@@ -50,16 +53,30 @@ export const CREATE_FLOOR = `
 CREATE TABLE IF NOT EXISTS lockpool.floor (
   is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
   floor bigint NOT NULL,
+  generation bigint NOT NULL DEFAULT 0,
   timeline pg_catalog.text
 )`
 
-/** Adds the columns that an earlier version did not create. */
+/** Adds what an earlier version did not create. */
 export const ADD_COLUMNS: readonly string[] = [
   ...['member', 'floor'].map(
     (table) => `ALTER TABLE lockpool.${table} ADD COLUMN IF NOT EXISTS timeline pg_catalog.text`,
   ),
   `ALTER TABLE lockpool.member
     ADD COLUMN IF NOT EXISTS secret pg_catalog.text NOT NULL DEFAULT pg_catalog.gen_random_uuid()`,
+  ...['member', 'floor'].map(
+    (table) => `ALTER TABLE lockpool.${table} ADD COLUMN IF NOT EXISTS generation bigint NOT NULL DEFAULT 0`,
+  ),
+  // Processes of an earlier version fail from now on. They would not find rows of later generations.
+  own(`DO $$ BEGIN
+    IF NOT EXISTS (
+      SELECT FROM pg_catalog.pg_attribute AS attribute
+      WHERE attribute.attrelid {=} 'lockpool.lease'::pg_catalog.regclass AND attribute.attname {=} 'generation'
+    ) THEN
+      ALTER TABLE lockpool.lease ADD COLUMN generation bigint NOT NULL DEFAULT 0,
+        DROP CONSTRAINT lease_pkey, ADD PRIMARY KEY (generation, key);
+    END IF;
+  END $$`),
 ]
 
 export const FILL_FLOOR: string = own(
@@ -88,13 +105,13 @@ interface BatchFunction {
  */
 const FUNCTIONS: readonly BatchFunction[] = [
   {
-    name: 'table_batch_4',
+    name: 'table_batch_5',
     takes: 'pg_catalog.bytea, bigint[], bigint[], bigint, bigint, bigint, bigint[]',
     answers: 'floor pg_catalog.text, made pg_catalog.text, done pg_catalog.text, rung bigint',
     statement: BATCH,
   },
   {
-    name: 'table_brief_batch_3',
+    name: 'table_brief_batch_4',
     takes: 'bigint[], bigint[], bigint[], bigint, bigint, bigint[], bigint',
     answers:
       'floor pg_catalog.text, made pg_catalog.text, taken pg_catalog.text, tokens pg_catalog.text, ' +
@@ -141,9 +158,9 @@ SELECT
   coalesce(pg_catalog.bool_and(pg_catalog.has_table_privilege(class.oid, 'SELECT')
     AND pg_catalog.has_table_privilege(class.oid, 'INSERT') AND pg_catalog.has_table_privilege(class.oid, 'UPDATE')
     AND (class.relname {=} 'backend' OR pg_catalog.has_table_privilege(class.oid, 'DELETE'))), false) AS is_usable,
-  pg_catalog.count(*) FILTER (WHERE NOT class.relname {=} ANY (ARRAY['member', 'floor']) OR EXISTS (
+  pg_catalog.count(*) FILTER (WHERE class.relname {=} 'backend' OR EXISTS (
     SELECT FROM pg_catalog.pg_attribute AS attribute
-    WHERE attribute.attrelid {=} class.oid AND attribute.attname {=} CASE WHEN class.relname {=} 'member' THEN 'secret' ELSE 'timeline' END AND NOT attribute.attisdropped
+    WHERE attribute.attrelid {=} class.oid AND attribute.attname {=} 'generation' AND NOT attribute.attisdropped
   ))::int AS tables,
   (
     SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_proc AS proc

@@ -1,3 +1,4 @@
+import { IS_CURRENT, IS_UNUSED } from './generation-sql.js'
 import { own } from './own-words.js'
 
 /**
@@ -12,8 +13,7 @@ SELECT
 FROM (
   SELECT l.key, l.token
   FROM lockpool.lease AS l
-  WHERE l.owner IS NULL AND coalesce(pg_catalog.cardinality(l.readers), 0) {=} 0
-    AND coalesce(pg_catalog.cardinality(l.waiters), 0) {=} 0
+  WHERE ${IS_UNUSED}
   LIMIT $2::int
 ) AS free
 HAVING pg_catalog.count(*) {>} $1::int`)
@@ -36,6 +36,4 @@ UPDATE lockpool.member AS member SET floor = $1::bigint WHERE member.floor {<} $
 /** Removes those rows that are still free and whose token is not above the floor. */
 export const REMOVE_ROWS: string = own(`
 DELETE FROM lockpool.lease AS l
-WHERE l.key {=} ANY ($1::bigint[]) AND l.token {<=} $2::bigint AND l.owner IS NULL
-  AND coalesce(pg_catalog.cardinality(l.readers), 0) {=} 0
-  AND coalesce(pg_catalog.cardinality(l.waiters), 0) {=} 0`)
+WHERE ${IS_CURRENT} AND l.key {=} ANY ($1::bigint[]) AND l.token {<=} $2::bigint AND ${IS_UNUSED}`)
