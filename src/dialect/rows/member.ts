@@ -36,6 +36,7 @@ export class Member {
   #epoch = 0n
   #raising: Promise<void> | null = null
   #tidiedAt: number
+  #isTidying = false
 
   constructor(
     id: number,
@@ -75,9 +76,14 @@ export class Member {
   }
 
   #tidy(now: number): void {
+    if (this.#isTidying) return
     this.#tidiedAt = now
+    this.#isTidying = true
     // If this fails, it runs again the next time.
-    this.store.tidy().catch(() => undefined)
+    void this.store
+      .tidy()
+      .catch(() => undefined)
+      .finally(() => (this.#isTidying = false))
   }
 
   /**

@@ -220,6 +220,19 @@ export class RowServer {
     }
   }
 
+  /** What a move to the next generation means for those who know nothing of generations: one transaction of the server. */
+  nextGeneration(id: number): void {
+    if (this.members.get(id)?.dead !== false) return
+    let most = 0n
+    for (const [key, row] of this.leases) {
+      if (row.token > most) most = row.token
+      if (isFree(row)) this.leases.delete(key)
+    }
+    const floor = this.raiseFloor(most)
+    for (const member of this.members.values()) member.epoch++
+    this.raiseFloorOfMembers(floor)
+  }
+
   #gate({ id, epoch }: SentBy): bigint | null {
     const member = this.members.get(id)
     return member === undefined || member.dead || String(member.epoch) !== epoch ? null : member.floor

@@ -12,11 +12,15 @@ export type Send = <T>(connection: FakeConnection, work: () => T) => Promise<T>
 const KEPT = 1
 const AT_ONCE = 3
 
+/** Much fewer than on a real server, where only an open snapshot makes rows move. */
+const BATCHES_IN_A_GENERATION = 25
+
 /** Rows with leases in a `RowServer`. The order of statements is the same as in `PostgresRows`. */
 export class SimRowStore implements RowStore {
   readonly #runner: StatementRunner<FakeConnection>
   readonly #send: Send
   readonly #server: RowServer
+  #batches = 0
 
   constructor(runner: StatementRunner<FakeConnection>, send: Send, server: RowServer) {
     this.#runner = runner
@@ -79,6 +83,8 @@ export class SimRowStore implements RowStore {
   }
 
   batch(requests: readonly RowRequest[], asking: Asking): Promise<Reply> {
+    if (++this.#batches % BATCHES_IN_A_GENERATION === 0)
+      this.#once((server) => server.nextGeneration(asking.id)).catch(() => undefined)
     const sent = requests.map(({ operation, code, token }) => ({ key: operation.key.bits, code, token }))
     return this.#once((server) => server.batch(sent, asking))
   }

@@ -8,11 +8,15 @@ import { IS_ON_TIMELINE } from './timeline-sql.js'
  */
 
 /** For a statement without a gate. Its snapshot shows the generation and the rows of the same moment. */
-export const IS_CURRENT = `l.generation {=} (SELECT current.generation FROM lockpool.floor AS current)`
+export const IS_CURRENT: string = own(
+  `l.generation {=} (SELECT current.generation FROM lockpool.floor AS current)`,
+)
+
+const MOVE_LIMIT_MS = 200
 
 /** No member has the lock or waits for it. */
-export const IS_UNUSED = `l.owner IS NULL AND coalesce(pg_catalog.cardinality(l.readers), 0) {=} 0
-    AND coalesce(pg_catalog.cardinality(l.waiters), 0) {=} 0`
+export const IS_UNUSED: string = own(`l.owner IS NULL AND coalesce(pg_catalog.cardinality(l.readers), 0) {=} 0
+    AND coalesce(pg_catalog.cardinality(l.waiters), 0) {=} 0`)
 
 /**
  * How many old versions the table has, and how many rows. These are the server's statistics, which lag by a second. The
@@ -30,7 +34,7 @@ JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid {=} class.relnamespac
 WHERE class.relname {=} 'lease' AND namespace.nspname {=} 'lockpool'`)
 
 /**
- * Moves the rows to the next generation, as statements of one transaction. Each sees what has been committed before it
+ * Moves the rows to the next generation, as one message and so one transaction. Each sees what has been committed before it
  * begins, so the level must be READ COMMITTED. If another member has been faster, no statement finds anything.
  *
  * 1. From the first statement on no member can join: joining locks the floor.
@@ -40,9 +44,12 @@ WHERE class.relname {=} 'lease' AND namespace.nspname {=} 'lockpool'`)
  *
  * `member` is the member that does this. It must be alive, and on its timeline: see CHANGE_TIMELINE.
  */
-export function nextGeneration(member: string, generation: string): readonly string[] {
+export function nextGeneration(member: string, generation: string): string {
   const next = `(${generation}::bigint {+} 1)`
   return [
+    'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
+    // The batches of all members wait while rows move, so this waits no longer for one of them.
+    `SET LOCAL lock_timeout = ${MOVE_LIMIT_MS}`,
     `
 UPDATE lockpool.floor AS floor SET generation = ${next}
 WHERE floor.generation {=} ${generation}::bigint AND EXISTS (
@@ -71,5 +78,7 @@ WITH moved AS (
 INSERT INTO lockpool.lease (generation, key, owner, readers, waiters, token)
 SELECT ${next}, moved.key, moved.owner, moved.readers, moved.waiters, moved.token
 FROM moved WHERE NOT moved.is_unused`,
-  ].map(own)
+  ]
+    .map(own)
+    .join(';')
 }

@@ -1,5 +1,4 @@
 import { systemClock, type Clock } from '../../../base/clock.js'
-import { within } from '../timeline/timeline-sql.js'
 import { nextGeneration, OLD_VERSIONS } from './generation-sql.js'
 import type { StatementRunner } from './statement-runner.js'
 
@@ -10,13 +9,13 @@ const OPERATIONS_BETWEEN_LOOKS = 1000
 const BETWEEN_LOOKS_MS = 1000
 
 /**
- * So many old versions are too many, more than two for each row. An operation on the only row passes over them in a
+ * Beyond two for each row, this many old versions are too many. An operation on the only row passes over them in a
  * quarter of a millisecond.
  */
 const MOST_OLD_VERSIONS = 2000
 
-/** The batches of all members wait while rows move, so this waits no longer for one of them. */
-const MOVE_LIMIT_MS = 200
+/** More rows do not move, because that would take too long. If most are unused, they will soon be removed. */
+const MOST_ROWS = 50_000
 
 interface OldVersions {
   readonly old: string
@@ -26,8 +25,8 @@ interface OldVersions {
 }
 
 /**
- * Moves the rows to a new generation when the server keeps so many old versions of them that it slows down every
- * operation, because somebody has had a snapshot open for some time.
+ * Moves the rows to a new generation when the server keeps many old versions of them, which slow down every operation.
+ * That happens while another session has a snapshot open.
  */
 export class Generations {
   readonly #runner: StatementRunner
@@ -63,21 +62,20 @@ export class Generations {
     const [found] = await this.#runner.rows<OldVersions>(STATEMENTS.old, [])
     if (found === undefined) return
     const old = Number(found.old)
-    if (this.#before?.floor !== found.floor) this.#before = { floor: found.floor, old }
-    // A vacuum has removed some.
-    if (old < this.#before.old) this.#before = { floor: found.floor, old }
-    const isMuch = old - this.#before.old >= MOST_OLD_VERSIONS + 2 * Number(found.rows)
-    if (isMuch) await moveRows(this.#runner, String(memberId), found.generation)
+    const rows = Number(found.rows)
+    let before = this.#before
+    // Less than before means that a vacuum has removed some.
+    if (before === null || before.floor !== found.floor || old < before.old)
+      before = { floor: found.floor, old }
+    this.#before = before
+    const isMuch = old - before.old >= MOST_OLD_VERSIONS + 2 * rows
+    if (isMuch && rows <= MOST_ROWS) await moveRows(this.#runner, String(memberId), found.generation)
   }
 }
 
 /** Moves the rows of a generation to the next one. Does nothing if another member has done it. */
 export async function moveRows(runner: StatementRunner, memberId: string, generation: string): Promise<void> {
-  const message = [
-    'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
-    within(MOVE_LIMIT_MS, ...nextGeneration(memberId, generation)),
-  ].join(';')
-  await runner.on((connection) => connection.query(message))
+  await runner.on((connection) => connection.query(nextGeneration(memberId, generation)))
 }
 
 const STATEMENTS = {

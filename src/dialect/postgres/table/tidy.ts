@@ -15,18 +15,24 @@ const LIMITS: TidyLimits = { kept: 20_000, atOnce: 50_000 }
  * above the tokens of all removed rows. It is raised before the removal, and all members that may create rows have it
  * by then. So the tokens of a key keep growing.
  */
-export async function tidyRows(
-  runner: StatementRunner,
-  { kept, atOnce }: TidyLimits = LIMITS,
-): Promise<void> {
+export async function tidyRows(runner: StatementRunner, limits: TidyLimits = LIMITS): Promise<void> {
+  // Programs may make new names faster than one removal in each interval takes them away.
+  // oxlint-disable-next-line no-await-in-loop -- each removal begins where the one before has ended
+  while ((await removeSome(runner, limits)) >= limits.atOnce && !runner.isOver);
+}
+
+/** Returns how many rows were free. */
+async function removeSome(runner: StatementRunner, { kept, atOnce }: TidyLimits): Promise<number> {
   const [free] = await runner.rows<{ keys: string; token: string }>(STATEMENTS.free, [kept, atOnce])
-  if (free === undefined) return
+  if (free === undefined) return 0
+  const keys = free.keys.split(' ')
   const [raised] = await runner.rowsAtLast<{ floor: string }>(STATEMENTS.floor, [free.token])
   await runner.rowsAtLast(STATEMENTS.members, [raised!.floor])
-  await runner.rowsAtLast(STATEMENTS.remove, [free.keys.split(' '), raised!.floor])
+  await runner.rowsAtLast(STATEMENTS.remove, [keys, raised!.floor])
   // A member that has read rows in the meantime may have seen some that are now gone.
   const [again] = await runner.rowsAtLast<{ floor: string }>(STATEMENTS.floor, [free.token])
   await runner.rowsAtLast(STATEMENTS.members, [again!.floor])
+  return keys.length
 }
 
 const STATEMENTS = {

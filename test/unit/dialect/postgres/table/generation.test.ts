@@ -64,6 +64,18 @@ test('rows move when more than 2,000 old versions and two for each row have come
   expect(moves[0]).toMatch(/floor\.generation \S+ 3::bigint/)
 })
 
+test('more than 50,000 rows stay where they are', async () => {
+  const { server, moves, use } = world()
+  await use(1000, 1000)
+  server.rows = 50_001
+  server.old = 200_000
+  await use(1000, 1000)
+  expect(moves).toEqual([])
+  server.rows = 50_000
+  await use(1000, 1000)
+  expect(moves).toHaveLength(1)
+})
+
 test('old versions that were left behind do not count', async () => {
   const { server, moves, use } = world()
   await use(1000, 1000)
