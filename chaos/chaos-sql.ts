@@ -109,6 +109,8 @@ SELECT format('member %s of %s, %s', id, name, CASE WHEN dead THEN 'dead' ELSE '
 FROM lockpool.member
 WHERE name NOT LIKE '%(' || $1 || ')'`
 
+export const LIVING_MEMBERS = `SELECT id, generation FROM lockpool.member WHERE NOT dead`
+
 export const LEFT_SESSIONS = `
 SELECT format('session %s of %s: %s, %s', pid, application_name, state, query) AS what
 FROM pg_stat_activity

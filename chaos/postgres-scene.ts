@@ -4,6 +4,7 @@ import type { Scene } from './strike-kind.js'
 
 export interface PostgresScene extends Scene {
   readonly cluster: Cluster
+  readonly database: string
   /** The pooler in front of the server, with `backend: 'table'`. */
   readonly pooler: Pooler | null
 }

@@ -64,7 +64,12 @@ class PostgresRound implements RoundServer {
   }
 
   strikes(scene: Scene): readonly StrikeKind[] {
-    return strikesOf({ ...scene, cluster: this.#cluster, pooler: this.#pooler })
+    return strikesOf({
+      ...scene,
+      cluster: this.#cluster,
+      database: this.#plan.name,
+      pooler: this.#pooler,
+    })
   }
 
   async workersHaveGone(): Promise<readonly Strike[]> {
