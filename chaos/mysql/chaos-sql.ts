@@ -22,6 +22,8 @@ BEGIN
   DECLARE last_token BIGINT UNSIGNED;
   DECLARE last_value INT;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  -- KILL QUERY ends a procedure without its handler. START TRANSACTION would commit what that has done.
+  ROLLBACK;
   START TRANSACTION;
   SELECT token, value INTO last_token, last_value FROM guarded WHERE k = key_of_row FOR UPDATE;
   IF last_token <= own_token THEN
@@ -38,6 +40,8 @@ CREATE PROCEDURE chaos_write (
 BEGIN
   DECLARE last_token BIGINT UNSIGNED;
   DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+  -- KILL QUERY ends a procedure without its handler. START TRANSACTION would commit what that has done.
+  ROLLBACK;
   START TRANSACTION;
   SELECT token INTO last_token FROM guarded WHERE k = key_of_row FOR UPDATE;
   IF last_token <= own_token THEN
