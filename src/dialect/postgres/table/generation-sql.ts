@@ -19,13 +19,15 @@ export const IS_UNUSED: string = own(`l.owner IS NULL AND coalesce(pg_catalog.ca
     AND coalesce(pg_catalog.cardinality(l.waiters), 0) {=} 0`)
 
 /**
- * How many old versions the table has, and how many rows. These are the server's statistics, which lag by a second. The
- * floor grows with each removal of rows, and with each generation.
+ * How many old versions the table has, how many rows, and how often rows were written. These are the server's
+ * statistics, which lag by a second. The floor grows with each removal of rows, and with each generation.
  */
 export const OLD_VERSIONS: string = own(`
 SELECT
   pg_catalog.pg_stat_get_dead_tuples(class.oid)::pg_catalog.text AS old,
   pg_catalog.pg_stat_get_live_tuples(class.oid)::pg_catalog.text AS rows,
+  (pg_catalog.pg_stat_get_tuples_inserted(class.oid) {+} pg_catalog.pg_stat_get_tuples_deleted(class.oid))::pg_catalog.text AS changes,
+  pg_catalog.pg_stat_get_tuples_updated(class.oid)::pg_catalog.text AS updates,
   floor.floor::pg_catalog.text AS floor,
   floor.generation::pg_catalog.text AS generation
 FROM lockpool.floor AS floor

@@ -6,7 +6,7 @@ import { ManualClock, settle } from '../../../../../src/testing/manual-clock.js'
 interface World {
   readonly clock: ManualClock
   /** What the server says at the next look. */
-  readonly server: { old: number; rows: number; floor: number; generation: number }
+  readonly server: Record<'old' | 'rows' | 'changes' | 'updates' | 'floor' | 'generation', number>
   readonly looks: () => number
   readonly moves: readonly string[]
   /** Sends operations after a pause. */
@@ -15,15 +15,14 @@ interface World {
 
 function world(): World {
   const clock = new ManualClock()
-  const server = { old: 0, rows: 10, floor: 1, generation: 3 }
+  const server = { old: 0, rows: 10, changes: 70, updates: 900, floor: 1, generation: 3 }
   const moves: string[] = []
   let looks = 0
   const runner = {
     rows: () => {
       looks++
-      const { old, rows, floor, generation } = server
       return Promise.resolve([
-        { old: String(old), rows: String(rows), floor: String(floor), generation: String(generation) },
+        Object.fromEntries(Object.entries(server).map(([name, value]) => [name, String(value)])),
       ])
     },
     on: (use: (connection: unknown) => unknown) =>
@@ -62,6 +61,22 @@ test('rows move when more than 2,000 old versions and two for each row have come
   expect(moves).toHaveLength(1)
   expect(moves[0]).toMatch(/member\.id \S+ 7::bigint/)
   expect(moves[0]).toMatch(/floor\.generation \S+ 3::bigint/)
+})
+
+test.each([
+  ['new and removed rows do not count', 'changes', 1],
+  ['if the server removes most old versions itself, rows stay', 'updates', 10],
+] as const)('%s', async (_what, counter, times) => {
+  const { server, moves, use } = world()
+  await use(1000, 1000)
+  server.old = 5000
+  const enough = (5000 - (counter === 'changes' ? 2020 : 0)) * times
+  server[counter] += enough + 1
+  await use(1000, 1000)
+  expect(moves).toEqual([])
+  server[counter]--
+  await use(1000, 1000)
+  expect(moves).toHaveLength(1)
 })
 
 test('more than 50,000 rows stay where they are', async () => {
