@@ -132,7 +132,7 @@ export class LockPool extends DialectLockPool<MysqlConnection> {
       defaultTimeoutMs: resolved.acquireTimeoutMs,
       process: `process ${process.pid} on ${hostname()} (${resolved.applicationName})`,
       acquire: (key, how) => this.acquire(key, how),
-      tryAcquire: (key) => this.tryAcquire(key),
+      tryAcquire: (key, how) => this.tryAcquire(key, how),
     }
   }
 

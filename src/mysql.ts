@@ -1,5 +1,6 @@
 /** `lockpool/mysql`: locks in MariaDB and MySQL. It needs the package `mysql2`. */
 export {
+  BackendMismatchError,
   ConnectionError,
   FencingUnavailableError,
   InvalidKeyError,
@@ -16,6 +17,7 @@ export {
   PoolExhaustedError,
   PoolSaturatedError,
   StaleTokenError,
+  StrictUnavailableError,
   TransactionFailedError,
   type AcquirePhase,
   type DeadlockStep,

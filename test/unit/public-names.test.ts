@@ -38,3 +38,9 @@ test('lockpool/advanced exports only types, which no other entry point exports',
   expect(advanced.filter((name) => ROOT_NAMES.includes(name))).toEqual([])
   expect(read('src/advanced.ts')).not.toMatch(/^export \{/m)
 })
+
+test('lockpool/mysql exports every class of error that the root exports', () => {
+  const errors = (names: readonly string[]): string[] =>
+    names.filter((name) => name.endsWith('Error')).toSorted()
+  expect(errors(namesExportedBy('src/mysql.ts'))).toEqual(errors(ROOT_NAMES))
+})

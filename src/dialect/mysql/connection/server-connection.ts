@@ -5,6 +5,7 @@ import { Deferred } from '../../../base/deferred.js'
 import { onAbort } from '../../../base/on-abort.js'
 import type { Driver } from './driver.js'
 import type { MysqlConnection } from './connection.js'
+import { WHICH_SERVER } from './session-sql.js'
 import { STATUS } from './transaction-sql.js'
 
 /** A row of a statement of ours. The program's configuration decides whether large numbers are texts. */
@@ -29,6 +30,8 @@ type Internals = Connection & {
   readonly stream: Socket
   readonly config: { readonly clientFlags: number }
   readonly _handshakePacket: { readonly serverVersion?: string } | null
+  /** The command that the server is working on. */
+  readonly _command: object | null | undefined
 }
 
 /**
@@ -36,6 +39,8 @@ type Internals = Connection & {
  * wrapper, and their statements go to `promised` unchanged.
  */
 export class ServerConnection implements MysqlConnection {
+  /** The settings that it was opened with. */
+  readonly config: ConnectionOptions
   readonly #connection: Internals
   readonly #promised: PromiseConnection
   readonly #listeners = new Set<(cause: Error) => void>()
@@ -47,8 +52,12 @@ export class ServerConnection implements MysqlConnection {
   isUsed = false
   /** Whether a statement may have changed the database, which a reset does not undo. */
   mayHaveMoved = false
+  /** True for a lock session and for a connection that listens: none of their statements waits for long. */
+  isPrompt = false
+  #server: string | null = null
 
-  private constructor(connection: Connection) {
+  private constructor(connection: Connection, config: ConnectionOptions) {
+    this.config = config
     this.#connection = connection as Internals
     this.#promised = connection.promise()
     // Without a listener, the event would end the process. The socket closes right after it.
@@ -65,7 +74,7 @@ export class ServerConnection implements MysqlConnection {
     signal: AbortSignal,
   ): Promise<ServerConnection> {
     const connection = driver.createConnection(config)
-    const server = new ServerConnection(connection)
+    const server = new ServerConnection(connection, config)
     const opened = new Deferred<void>()
     connection.once('connect', () => opened.resolve())
     connection.once('error', (error: Error) => opened.reject(error))
@@ -87,6 +96,16 @@ export class ServerConnection implements MysqlConnection {
   /** The id of the session that the server announced at the handshake. */
   get threadId(): number {
     return this.#connection.threadId
+  }
+
+  /** Identifies the server, once `findServer` has found it. Null if a proxy may pass statements to several sessions. */
+  get server(): string | null {
+    return this.#server
+  }
+
+  /** Whether a statement is under way. */
+  get isBusy(): boolean {
+    return this.#end === null && Boolean(this.#connection._command)
   }
 
   /** Where the connection leads: `host:port`, or the path of a socket. */
@@ -155,6 +174,16 @@ export class ServerConnection implements MysqlConnection {
     return this.#answered<{ readonly serverStatus: number }>((done) =>
       this.#connection.query({ sql: STATUS, ...OWN_WAY } as never, done as never),
     ).then(({ serverStatus }) => (serverStatus & IN_TRANSACTION) !== 0)
+  }
+
+  /** Finds out which server this is. A server that does not say is not an error. */
+  async findServer(): Promise<void> {
+    try {
+      const [server, id] = (await this.say(WHICH_SERVER))[0]!
+      if (Number(id) === this.threadId) this.#server = String(server)
+    } catch (error) {
+      if (this.#end !== null) throw error
+    }
   }
 
   ping(): Promise<void> {

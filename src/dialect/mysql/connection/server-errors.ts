@@ -10,11 +10,23 @@ export const INTERRUPTED = 1317
 /** `FOR UPDATE NOWAIT` in MySQL. MariaDB uses LOCK_WAIT_TIMEOUT. */
 export const NOT_AT_ONCE = 3572
 /** The user lacks a privilege. */
-const DENIED: ReadonlySet<number> = new Set([1044, 1045, 1142, 1143, 1227, 1370])
+const DENIED: ReadonlySet<number> = new Set([1044, 1045, 1142, 1143, 1227, 1370, 1698])
+/**
+ * The server does not let this user in: the password (1698 if there is none, 1862 and 1820 if it has expired), the account
+ * (3118 and 4151 if it is locked, 3955 after too many wrong passwords), the host of the client, the plugin, or the lack of
+ * TLS. Limits of connections are not among these errors, because a connection that ends makes room.
+ */
+const NOT_LET_IN: readonly number[] = [
+  ...[1045, 1698, 1820, 1862, 1873, 3118, 3955, 4151],
+  ...[1129, 1130, 1251, 1275, 1524, 3159, 1396],
+]
 /** Errors that remain the same on another attempt, and on another connection. */
 const HOPELESS: ReadonlySet<number> = new Set([
-  1044, 1045, 1049, 1054, 1064, 1142, 1143, 1146, 1227, 1251, 1305, 1318, 1370, 4031,
+  ...NOT_LET_IN,
+  ...[1044, 1049, 1054, 1064, 1142, 1143, 1146, 1227, 1305, 1318, 1370],
 ])
+/** Errors of the driver: the two sides have no way to log in, or no TLS, in common. */
+const HOPELESS_CODES: ReadonlySet<unknown> = new Set(['AUTH_SWITCH_PLUGIN_ERROR', 'HANDSHAKE_NO_SSL_SUPPORT'])
 const OUT_OF_MEMORY: ReadonlySet<number> = new Set([1037, 1041])
 
 /** The number of an error of the server. Undefined for other errors. */
@@ -42,7 +54,7 @@ export function explain(error: unknown): LockError {
     return new LockTableFullError(`the server has no memory for another lock (${message})`, { cause: error })
   return new ConnectionError(number === undefined ? message : `${message} (${number})`, {
     cause: error,
-    retryable: number === undefined || !HOPELESS.has(number),
+    retryable: number === undefined ? !HOPELESS_CODES.has(codeOf(error)) : !HOPELESS.has(number),
   })
 }
 
@@ -50,6 +62,10 @@ export function explain(error: unknown): LockError {
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ')
   if (error instanceof Error && error.message !== '') return error.message
-  const { code } = (error ?? {}) as { code?: unknown }
+  const code = codeOf(error)
   return typeof code === 'string' ? code : String(error)
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null | undefined)?.code
 }

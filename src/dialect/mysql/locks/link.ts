@@ -70,6 +70,7 @@ export class MysqlLink implements LockLink {
     this.server = { host: server.place, ...unknown, instance: facts.identity }
     this.leaseMs = settings.leaseMs
     this.#server = server
+    server.isPrompt = true
     this.#facts = facts
     this.#fencing = fencing
     this.#settings = settings

@@ -44,6 +44,7 @@ export class MysqlListener implements ListeningConnection {
   readonly #isDead = new Deferred<void>()
   constructor(server: ServerConnection, listeners: NotificationListeners, handlers: NotificationHandlers) {
     this.#server = server
+    server.isPrompt = true
     this.#listeners = listeners
     this.#handlers = handlers
   }

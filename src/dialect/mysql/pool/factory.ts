@@ -1,8 +1,11 @@
 import type { ConnectionOptions } from 'mysql2'
 import { ConnectionError } from '../../../base/errors.js'
+import { orAbort } from '../../../base/or-abort.js'
+import { Unfinished } from '../../../base/unfinished.js'
 import type { ConnectionFactory } from '../../../pool/connection-factory.js'
 import type { Lease } from '../../../pool/lease.js'
 import { loadDriver } from '../connection/driver.js'
+import { endAbandonedSession } from '../connection/end-statement.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { MysqlConnection } from '../connection/connection.js'
 import { explain } from '../connection/server-errors.js'
@@ -15,6 +18,7 @@ const WAS_USED: readonly string[] = []
 /** Opens, checks out, tests, resets and closes connections to MariaDB or MySQL. */
 export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
   readonly #config: ConnectionOptions
+  readonly #endings = new Unfinished()
 
   constructor(config: ConnectionOptions) {
     this.#config = config
@@ -22,19 +26,41 @@ export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
 
   async open(signal: AbortSignal): Promise<MysqlConnection> {
     const driver = await loadDriver()
+    let server: ServerConnection | null = null
     try {
-      return await ServerConnection.open(driver, this.#config, signal)
+      server = await ServerConnection.open(driver, this.#config, signal)
+      await orAbort(server.findServer(), signal)
+      return server
     } catch (error) {
+      server?.destroy()
       throw explain(error)
     }
   }
 
-  close(connection: MysqlConnection): Promise<void> {
-    return serverOf(connection).close()
+  /** A connection with a running statement can't be closed in an orderly way. */
+  async close(connection: MysqlConnection): Promise<void> {
+    const server = serverOf(connection)
+    if (!server.isBusy || server.isPrompt) return server.close()
+    await this.#abandon(server)
   }
 
   destroy(connection: MysqlConnection): void {
-    serverOf(connection).destroy()
+    void this.#abandon(serverOf(connection))
+  }
+
+  /** Resolves when all servers have been told to end abandoned statements. A process that ends earlier has not told them. */
+  async settled(): Promise<void> {
+    await this.#endings.ended()
+  }
+
+  /** Closes the socket at once, and ends the statement that is running: otherwise the server would finish it first. */
+  async #abandon(server: ServerConnection): Promise<void> {
+    const { isBusy, isPrompt, threadId: id, server: where, config } = server
+    server.destroy()
+    if (!isBusy || isPrompt || where === null) return
+    const ending = loadDriver().then((driver) => endAbandonedSession(driver, { id, server: where, config }))
+    this.#endings.add(ending)
+    await ending
   }
 
   check(connection: MysqlConnection): Promise<void> {
@@ -71,7 +97,9 @@ export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
   }
 
   lease(connection: MysqlConnection, lease: Lease): MysqlConnection & Lease {
-    return new LeasedConnection(serverOf(connection), lease)
+    const server = serverOf(connection)
+    server.isPrompt = false
+    return new LeasedConnection(server, lease)
   }
 }
 

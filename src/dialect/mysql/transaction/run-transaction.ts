@@ -33,7 +33,7 @@ export interface TransactionOptions {
    */
   readonly retries?: number
 
-  /** Ends the transaction at once: its connection is closed. */
+  /** Ends the transaction at once: its connection is closed, and what it waits for or does at the server is ended. */
   readonly signal?: AbortSignal
 }
 
@@ -67,7 +67,7 @@ async function runOnce<T>(
   const connection = await host.pool.connect(signal === undefined ? {} : { signal })
   const unsubscribe = signal && onAbort(signal, () => connection.release(true))
   const server = LeasedConnection.serverOf(connection)
-  const tx = new MysqlTransaction(connection, server, host)
+  const tx = new MysqlTransaction(connection, server, host, signal)
   try {
     server.isUsed = true
     await server.say(ISOLATION[isolation])

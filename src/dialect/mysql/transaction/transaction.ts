@@ -5,7 +5,13 @@ import {
   LockTimeoutError,
   TransactionFailedError,
 } from '../../../base/errors.js'
-import { durationOrInfinity, oneOf, resolveOptions, type OptionTable } from '../../../base/options.js'
+import {
+  checkIsObject,
+  durationOrInfinity,
+  oneOf,
+  resolveOptions,
+  type OptionTable,
+} from '../../../base/options.js'
 import type { LockKey } from '../../lock-key.js'
 import type { LockRowsOptions, LockTransaction, TransactionLockOptions } from './lock-transaction.js'
 import type { MysqlConnection } from '../connection/connection.js'
@@ -33,8 +39,8 @@ export interface TransactionContext {
   readonly defaultTimeoutMs: number
   /** The name of this process in messages for people. */
   readonly process: string
-  acquire(key: LockKey, options: TransactionLockOptions): Promise<HeldLock>
-  tryAcquire(key: LockKey): Promise<HeldLock | null>
+  acquire(key: LockKey, options: TransactionLockOptions & { signal?: AbortSignal }): Promise<HeldLock>
+  tryAcquire(key: LockKey, options: { signal?: AbortSignal }): Promise<HeldLock | null>
 }
 
 const ONE_DAY_MS = 86_400_000
@@ -47,6 +53,7 @@ export class MysqlTransaction implements LockTransaction {
   readonly #connection: MysqlConnection
   readonly #server: ServerConnection
   readonly #context: TransactionContext
+  readonly #signal: AbortSignal | undefined
   readonly #locks: HeldLock[] = []
   /** Keeps the statements of one call together. */
   #last: Promise<unknown> = Promise.resolve()
@@ -54,10 +61,17 @@ export class MysqlTransaction implements LockTransaction {
   #rolledBack: unknown = null
   #isEndedByBody = false
 
-  constructor(connection: MysqlConnection, server: ServerConnection, context: TransactionContext) {
+  /** `signal` ends the transaction. */
+  constructor(
+    connection: MysqlConnection,
+    server: ServerConnection,
+    context: TransactionContext,
+    signal?: AbortSignal,
+  ) {
     this.#connection = connection
     this.#server = server
     this.#context = context
+    this.#signal = signal
   }
 
   /** The error with which the server itself has rolled back the transaction; null if it has not. */
@@ -83,12 +97,13 @@ export class MysqlTransaction implements LockTransaction {
 
   async lock(key: LockKey, options: TransactionLockOptions = {}): Promise<void> {
     this.#check()
-    this.#keep(await this.#context.acquire(key, options))
+    checkIsObject(options)
+    this.#keep(await this.#context.acquire(key, { ...this.#abortable, ...options }))
   }
 
   async tryLock(key: LockKey): Promise<boolean> {
     this.#check()
-    const lock = await this.#context.tryAcquire(key)
+    const lock = await this.#context.tryAcquire(key, this.#abortable)
     if (lock !== null) this.#keep(lock)
     return lock !== null
   }
@@ -133,6 +148,11 @@ export class MysqlTransaction implements LockTransaction {
     if (!this.#isEndedByBody) return
     const message = 'a statement of the body has ended the transaction; what came before may be committed'
     throw new TransactionFailedError(message, true)
+  }
+
+  /** An abort of the transaction ends its waits for keys too. */
+  get #abortable(): { readonly signal?: AbortSignal } {
+    return this.#signal === undefined ? {} : { signal: this.#signal }
   }
 
   get #rowOptions(): OptionTable<LockRowsOptions> {
