@@ -48,7 +48,7 @@ export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
     void this.#abandon(serverOf(connection))
   }
 
-  /** Resolves when all servers have been told to end abandoned statements. A process that ends earlier has not told them. */
+  /** Resolves when the servers have ended all abandoned statements, or did not answer. A process that ends earlier leaves them. */
   async settled(): Promise<void> {
     await this.#endings.ended()
   }

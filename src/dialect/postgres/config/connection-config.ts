@@ -2,7 +2,8 @@ import pg from 'pg'
 import { show } from '../../../base/options.js'
 import { fateOf } from './driver-settings.js'
 import { readGiven } from './given-connection.js'
-import { HOSTS, hostsOf, splitHosts, type TargetSession } from '../hosts/host-list.js'
+import type { TargetSession } from '../../hosts/host-list.js'
+import { HOSTS, hostsOf, splitHosts } from '../hosts/host-list.js'
 
 /** The settings of `pg`, extended by lists of hosts as libpq has them. */
 export interface PostgresSettings extends Omit<pg.ClientConfig, 'host' | 'port'> {

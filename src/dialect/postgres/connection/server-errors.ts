@@ -1,3 +1,4 @@
+import { SOON_MS } from '../../hosts/host.js'
 import { ConnectionError, LockError, LockTableFullError, PoolerDetectedError } from '../../../base/errors.js'
 import { printable } from '../../../base/printable.js'
 import { isState, isWorthRetrying } from './retryable-errors.js'
@@ -71,12 +72,6 @@ export function explain(error: unknown): LockError {
     retryAfterMs: code !== undefined && IN_CHANGE.has(code) ? SOON_MS : null,
   })
 }
-
-/**
- * The delay before another attempt at a server that starts, stops or is a standby. It is short because a failover can
- * end at any moment.
- */
-export const SOON_MS = 250
 
 /** admin_shutdown, crash_shutdown, cannot_connect_now: the server starts, recovers or stops. */
 const IN_CHANGE: ReadonlySet<string> = new Set(['57P01', '57P02', '57P03'])

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { ConnectionError } from '../../../base/errors.js'
 import type { HostVariables } from './host-list.js'
-import { hostParts } from './url-hosts.js'
+import { hostParts } from '../../hosts/url-hosts.js'
 import { explain, sqlState } from '../connection/server-errors.js'
 
 /**

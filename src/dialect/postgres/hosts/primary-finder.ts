@@ -5,13 +5,14 @@ import { systemClock, type Clock } from '../../../base/clock.js'
 import { ServerConnection } from '../connection/server-connection.js'
 import { socketTo } from '../connection/socket-to.js'
 import type { Progress } from '../../../pool/connection-factory.js'
-import { SOON_MS } from '../connection/server-errors.js'
+import type { HostList } from '../../hosts/host-list.js'
+import type { Found, Place } from '../../hosts/host-race.js'
+import { HostSearch } from '../../hosts/host-search.js'
+import type { Host } from '../../hosts/host.js'
+import { hostInWords } from '../connection/host.js'
+import { explain } from '../connection/server-errors.js'
 import { withDefaultHints } from './default-hints.js'
-import { hostFailure, inWords, isInChange } from './host-failure.js'
-import { hostsOf, withHost, type HostList } from './host-list.js'
-import type { Host } from '../connection/host.js'
-import { HostOrder } from './host-order.js'
-import { HostRace, type Found, type Place, type RacePorts } from './host-race.js'
+import { hostsOf, withHost } from './host-list.js'
 import { roleOf } from './role.js'
 
 /** Time and name resolution, which tests replace. */
@@ -21,27 +22,29 @@ export interface FinderPorts {
   readonly resolve?: (name: string) => Promise<readonly string[]>
 }
 
-/**
- * Opens connections to the suitable server, wherever it currently is. `HostOrder` decides which host is tried first.
- */
+/** Opens connections to the suitable server, wherever it currently is. */
 export class PrimaryFinder {
   readonly #config: pg.ClientConfig
   readonly #list: HostList
   /** Whether the user has listed hosts or chosen a target. */
   readonly #isListed: boolean
-  readonly #clock: Clock
-  readonly #namesTo: (name: string) => Promise<readonly string[]>
-  readonly #order: HostOrder
-  readonly #races = new WeakMap<AbortSignal, HostRace<ServerConnection>>()
+  readonly #search: HostSearch<ServerConnection>
 
   constructor(config: pg.ClientConfig, { clock = systemClock, resolve = addressesOf }: FinderPorts = {}) {
     this.#config = config
     const list = hostsOf(config)
     this.#isListed = list !== null
     this.#list = list ?? { hosts: [onlyHostOf(config)], target: 'any' }
-    this.#order = new HostOrder(this.#list.hosts)
-    this.#clock = clock
-    this.#namesTo = resolve
+    const ports = {
+      clock,
+      needsAddress: ({ host }: Host) =>
+        typeof config.stream !== 'function' && !host.startsWith('/') && net.isIP(host) === 0,
+      resolve: ({ host }: Host) => resolve(host),
+      open: (place: Place, signal: AbortSignal, heard: () => void) => this.#open(place, signal, heard),
+      // Closes in an orderly way, because a server logs an abrupt end.
+      discard: (connection: ServerConnection) => void connection.close().catch(() => connection.destroy()),
+    }
+    this.#search = new HostSearch(this.#list, ports, { hostInWords, explain })
   }
 
   /**
@@ -49,18 +52,8 @@ export class PrimaryFinder {
    *
    * @throws the server's own error for a single server; {ConnectionError} with the answer of each server for several
    */
-  async open(signal: AbortSignal): Promise<ServerConnection> {
-    const race = new HostRace(this.#order.hosts, this.#list.target, this.#ports, signal)
-    this.#races.set(signal, race)
-    try {
-      const { connection, host } = await race.winner
-      if (this.#isListed) this.#order.opened(host)
-      return connection
-    } catch (error) {
-      this.#order.failed(race.outcomes)
-      if (error !== null) throw error
-      throw withDefaultHints(hostFailure(this.#list, race.outcomes), this.#config, process.env)
-    }
+  open(signal: AbortSignal): Promise<ServerConnection> {
+    return this.#search.open(signal, (error) => withDefaultHints(error, this.#config, process.env))
   }
 
   /**
@@ -68,22 +61,7 @@ export class PrimaryFinder {
    * report.
    */
   progress(signal: AbortSignal): Progress | null {
-    const outcomes = this.#races.get(signal)?.outcomes ?? []
-    if (outcomes.length === 0) return null
-    return { said: inWords(outcomes), retryAfterMs: outcomes.some(isInChange) ? SOON_MS : null }
-  }
-
-  get #ports(): RacePorts<ServerConnection> {
-    return {
-      clock: this.#clock,
-      needsAddress: ({ host }) =>
-        typeof this.#config.stream !== 'function' && !host.startsWith('/') && net.isIP(host) === 0,
-      resolve: ({ host }) => this.#namesTo(host),
-      open: (place, signal, heard) => this.#open(place, signal, heard),
-      isPassing: (error) => isInChange({ role: null, error }),
-      // Closes in an orderly way, because a server logs an abrupt end.
-      discard: (connection) => void connection.close().catch(() => connection.destroy()),
-    }
+    return this.#search.progress(signal)
   }
 
   async #open(

@@ -1,6 +1,6 @@
 import type { ServerConnection } from '../connection/server-connection.js'
-import type { TargetSession } from './host-list.js'
-import type { Role } from './host-race.js'
+import type { TargetSession } from '../../hosts/host-list.js'
+import type { Role } from '../../hosts/host-race.js'
 import { ROLE } from './role-sql.js'
 
 interface RoleRow {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { HostOrder } from '../../../../../src/dialect/postgres/hosts/host-order.js'
-import type { Outcome } from '../../../../../src/dialect/postgres/hosts/host-race.js'
+import { HostOrder } from '../../../../src/dialect/hosts/host-order.js'
+import type { Outcome } from '../../../../src/dialect/hosts/host-race.js'
 
 const [a, b, c] = ['a', 'b', 'c'].map((host) => ({ host, port: 5432 })) as [Host, Host, Host]
 interface Host {

@@ -1,14 +1,19 @@
-import { ConnectionError, LockError } from '../../../base/errors.js'
-import { explain, SOON_MS } from '../connection/server-errors.js'
+import { ConnectionError, LockError } from '../../base/errors.js'
 import type { HostList } from './host-list.js'
-import { hostInWords } from '../connection/host.js'
+import { SOON_MS, type Host } from './host.js'
 import type { Outcome } from './host-race.js'
+
+/** How a dialect speaks of hosts and of their errors. */
+export interface HostWords {
+  readonly hostInWords: (host: Host) => string
+  readonly explain: (error: unknown) => LockError
+}
 
 /**
  * The error for a race that found no suitable server. For a single address of a single host, it is that server's own
  * error; otherwise it lists every host with its answer.
  */
-export function hostFailure(list: HostList, outcomes: readonly Outcome[]): unknown {
+export function hostFailure(list: HostList, outcomes: readonly Outcome[], words: HostWords): unknown {
   if (list.hosts.length === 1) {
     const errors = outcomes.filter(({ role }) => role === null).map(({ error }) => error)
     if (outcomes.length === 1 && errors.length === 1) return errors[0]
@@ -17,32 +22,35 @@ export function hostFailure(list: HostList, outcomes: readonly Outcome[]): unkno
   const what = list.target === 'read-write' ? 'writable primary' : 'primary'
   const who = list.hosts.length === 1 ? 'the host is no' : `none of ${list.hosts.length} hosts is a`
   const failures = outcomes.map(({ error }) => error).filter((error) => error !== null)
-  return new ConnectionError(`${who} ${what}: ${inWords(outcomes)}`, {
+  return new ConnectionError(`${who} ${what}: ${inWords(outcomes, words)}`, {
     cause: failures.length === 0 ? undefined : new AggregateError(failures, 'the answers of the hosts'),
     // A standby is worth another attempt: a failover may make it the primary.
-    retryable: outcomes.some(({ role, error }) => role !== null || explain(error).retryable),
-    retryAfterMs: outcomes.some(isInChange) ? SOON_MS : null,
+    retryable: outcomes.some(({ role, error }) => role !== null || words.explain(error).retryable),
+    retryAfterMs: outcomes.some((outcome) => isInChange(outcome, words)) ? SOON_MS : null,
   })
 }
 
 /** Whether a host has answered in a way that promises a primary soon: it is a standby, or it starts or stops. */
-export function isInChange({ role, error }: Pick<Outcome, 'role' | 'error'>): boolean {
+export function isInChange({ role, error }: Pick<Outcome, 'role' | 'error'>, words: HostWords): boolean {
   if (role !== null) return true
   if (error === null) return false
-  const explained = explain(error)
+  const explained = words.explain(error)
   return explained instanceof ConnectionError && explained.retryAfterMs !== null
 }
 
 /** Formats every host with its answer so far. */
-export function inWords(outcomes: readonly Outcome[]): string {
-  return outcomes.map((outcome) => `${placeInWords(outcome)} ${saidInWords(outcome)}`).join('; ')
+export function inWords(outcomes: readonly Outcome[], words: HostWords): string {
+  return outcomes
+    .map((outcome) => `${placeInWords(outcome, words)} ${saidInWords(outcome, words)}`)
+    .join('; ')
 }
 
-function placeInWords({ place: { host, address } }: Outcome): string {
-  return address === null || address === host.host ? hostInWords(host) : `${hostInWords(host)} (${address})`
+function placeInWords({ place: { host, address } }: Outcome, words: HostWords): string {
+  const name = words.hostInWords(host)
+  return address === null || address === host.host ? name : `${name} (${address})`
 }
 
-function saidInWords({ error, role, isHeard }: Outcome): string {
+function saidInWords({ error, role, isHeard }: Outcome, { explain }: HostWords): string {
   if (role === 'standby') return 'is a read-only standby'
   if (role === 'read-only') return 'is a primary whose sessions only read (default_transaction_read_only)'
   if (role === 'primary') return 'is the primary'

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
-import type { TargetSession } from '../../../../../src/dialect/postgres/hosts/host-list.js'
-import { hostInWords, type Host } from '../../../../../src/dialect/postgres/connection/host.js'
-import { hostFailure } from '../../../../../src/dialect/postgres/hosts/host-failure.js'
+import type { TargetSession } from '../../../../src/dialect/hosts/host-list.js'
+import type { Host } from '../../../../src/dialect/hosts/host.js'
+import { hostInWords } from '../../../../src/dialect/postgres/connection/host.js'
+import { explain } from '../../../../src/dialect/postgres/connection/server-errors.js'
+import { hostFailure } from '../../../../src/dialect/hosts/host-failure.js'
 import {
   AGAIN_AFTER_MS,
   HostRace,
@@ -9,8 +11,8 @@ import {
   STANDBY_AGAIN_MS,
   type Found,
   type Role,
-} from '../../../../../src/dialect/postgres/hosts/host-race.js'
-import { ManualClock } from '../../../../../src/testing/manual-clock.js'
+} from '../../../../src/dialect/hosts/host-race.js'
+import { ManualClock } from '../../../../src/testing/manual-clock.js'
 
 /** The answer of a server, and its delay in milliseconds. A server that is not listed stays silent. */
 interface Server {
@@ -74,6 +76,8 @@ class FakeNetwork {
     })
   }
 }
+
+const WORDS = { hostInWords, explain }
 
 const REFUSED = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
 
@@ -219,7 +223,7 @@ test('if no host is suitable, the error names each with its answer', async () =>
   const race = network.race(names)
   expect(await outcome(network, race)).toEqual({ at: 0, error: null })
   const list = { hosts: names.map((host): Host => ({ host, port: 5432 })), target: 'primary' } as const
-  const error = hostFailure(list, race.outcomes)
+  const error = hostFailure(list, race.outcomes, WORDS)
   expect(error).toMatchObject({ code: 'CONNECTION_FAILED', retryable: true })
   expect((error as Error).message).toBe(
     'none of 4 hosts is a primary: a:5432 is a read-only standby; b:5432 (10.0.0.2) says: connect ECONNREFUSED; ' +
@@ -232,8 +236,10 @@ test('errors that are permanent at every host are not retried', () => {
   const wrong = Object.assign(new Error('password authentication failed'), { code: '28P01' })
   const said = { place: { host, address: null }, error: wrong, role: null, isHeard: true }
   const list = { hosts: [host, { ...host, port: 2 }], target: 'primary' } as const
-  expect(hostFailure(list, [said, said])).toMatchObject({ retryable: false })
-  expect(hostFailure({ ...list, hosts: [host] }, [said]), 'one host alone speaks for itself').toBe(wrong)
+  expect(hostFailure(list, [said, said], WORDS)).toMatchObject({ retryable: false })
+  expect(hostFailure({ ...list, hosts: [host] }, [said], WORDS), 'one host alone speaks for itself').toBe(
+    wrong,
+  )
 })
 
 test('a socket path and an IPv6 address are shown as people write them', () => {

@@ -1,8 +1,8 @@
-import type { Cancel, Clock } from '../../../base/clock.js'
-import { Deferred } from '../../../base/deferred.js'
-import { onAbort } from '../../../base/on-abort.js'
+import type { Cancel, Clock } from '../../base/clock.js'
+import { Deferred } from '../../base/deferred.js'
+import { onAbort } from '../../base/on-abort.js'
 import type { TargetSession } from './host-list.js'
-import type { Host } from '../connection/host.js'
+import type { Host } from './host.js'
 
 /** The role of a server, as far as it matters for locks. */
 export type Role = 'primary' | 'standby' | 'read-only'

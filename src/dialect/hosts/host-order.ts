@@ -1,4 +1,4 @@
-import type { Host } from '../connection/host.js'
+import type { Host } from './host.js'
 import type { Outcome } from './host-race.js'
 
 /**
