@@ -37,3 +37,15 @@ export function jsonLine(value: unknown): string {
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
+
+/** A word for the command line of a shell, which reads it as `text`. Harmful characters are escaped as in bash and zsh. */
+export function shellWord(text: string): string {
+  if (/^[\w./:@%+,][\w./:@%+,=-]*$/.test(text)) return text
+  const isSafe = printable(text) === text
+  if (isSafe) return `'${text.replaceAll("'", String.raw`'\''`)}'`
+  return `$'${text.replaceAll(/[\\']/g, String.raw`\$&`).replaceAll(HARMFUL, escaped)}'`
+}
+
+function escaped(character: string): string {
+  return `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`
+}

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { createDatabase, type TestDatabase } from '../support/database.js'
-import { lockpool } from '../support/command-line.js'
 import { rejection } from '../support/fake-world.js'
 
 let database: TestDatabase
@@ -41,6 +40,16 @@ test.each([
   },
 )
 
+test('the error has the whole command that moves the namespace', async () => {
+  const namespace = "it's b"
+  await pool({ backend: 'table', namespace }).ready()
+
+  const { message } = await rejection(pool({ namespace }).ready())
+  expect(message).toContain(
+    String.raw`lockpool migrate-backend --to advisory --namespace 'it'\''s b' changes it`,
+  )
+})
+
 test('also when nothing of the first is left, and not in another namespace', async () => {
   const first = pool({ backend: 'table', namespace: 'left' })
   await first.ready()
@@ -49,6 +58,22 @@ test('also when nothing of the first is left, and not in another namespace', asy
   const second = pool({ namespace: 'left' })
   expect(await rejection(second.ready())).toMatchObject({ code: 'BACKEND_MISMATCH' })
   await pool({ namespace: 'right' }).ready()
+})
+
+test('a pool with rows that joins while its namespace is moved is refused, and leaves no member', async () => {
+  await pool({ backend: 'table', namespace: 'left too' }).ready()
+  await database.query(`
+    CREATE FUNCTION public.move() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN UPDATE lockpool.backend SET backend = 'advisory' WHERE namespace = NEW.namespace; RETURN NEW; END $$;
+    CREATE TRIGGER move BEFORE INSERT ON lockpool.member FOR EACH ROW EXECUTE FUNCTION public.move()`)
+  try {
+    const late = pool({ backend: 'table', namespace: 'late' })
+    expect(await rejection(late.ready())).toMatchObject({ code: 'BACKEND_MISMATCH' })
+    const { rows } = await database.query(`SELECT FROM lockpool.member WHERE namespace = 'late'`)
+    expect(rows).toEqual([])
+  } finally {
+    await database.query('DROP FUNCTION public.move() CASCADE')
+  }
 })
 
 test('without fencing as well', async () => {
@@ -98,59 +123,4 @@ test('wrong backend options are refused at once', () => {
   expect(() => new LockPool({ backend: 'table', listenConnection: 5 as unknown as string })).toThrow(
     /listenConnection/,
   )
-})
-
-test('a namespace is moved when no pool uses it, and tokens continue above all earlier ones', async () => {
-  await using other = await createDatabase()
-  const on = (backend: 'advisory' | 'table'): LockPool =>
-    pool({ connection: other.url, backend, leaseMs: 1000 })
-  const move = (to: string, ...more: string[]): ReturnType<typeof lockpool> =>
-    lockpool(['migrate-backend', '--to', to, '--url', other.url, ...more])
-  let last = 0n
-  const lockOnce = async (backend: 'advisory' | 'table'): Promise<void> => {
-    const locks = on(backend)
-    for (let i = 0; i < 5; i++) {
-      const lock = await locks.acquire('orders')
-      expect(lock.token).toBeGreaterThan(last)
-      last = lock.token
-      await lock.release()
-    }
-    await locks.close()
-  }
-  await lockOnce('advisory')
-  const user = on('advisory')
-  const lock = await user.acquire('orders')
-  const refused = move('table', '--timeout', '1s')
-  expect(await refused.ended, refused.err).toBe(75)
-  expect(refused.err).toMatch(/lockpool test/)
-  await lock.release()
-  await user.close()
-
-  const there = move('table', '--json')
-  expect(await there.ended, there.err).toBe(0)
-  expect(JSON.parse(there.out.toString())).toEqual({
-    version: 1,
-    namespace: '',
-    from: 'advisory',
-    to: 'table',
-  })
-  expect(await rejection(on('advisory').ready())).toMatchObject({ code: 'BACKEND_MISMATCH' })
-  await lockOnce('table')
-
-  const back = move('advisory')
-  expect(await back.ended, back.err).toBe(0)
-  await lockOnce('advisory')
-})
-
-test('no pool starts while a namespace is moved', async () => {
-  await database.query(
-    `INSERT INTO lockpool.backend (namespace, backend, used_by) VALUES ('moved', 'moving', 'somebody')`,
-  )
-  for (const backend of ['advisory', 'table'] as const) {
-    expect(await rejection(pool({ backend, namespace: 'moved' }).ready())).toMatchObject({
-      code: 'BACKEND_MISMATCH',
-      retryable: true,
-      message: expect.stringMatching(/somebody/),
-    })
-  }
 })

@@ -10,7 +10,7 @@ import { CREATE_OBJECTS, CREATE_SCHEMA, queueUp } from '../../dialect/postgres/s
 import { moveBackend } from '../../dialect/postgres/migrate/move-backend.js'
 import { CREATE_BATCH_FUNCTIONS, CREATE_TABLES } from '../../dialect/postgres/table/schema-sql.js'
 import { within } from '../../dialect/postgres/timeline/timeline-sql.js'
-import { withServer } from '../server.js'
+import { openConnection, withServer } from '../server.js'
 import { UsageError } from '../usage-error.js'
 
 type MoveFlags = typeof CONNECTION_FLAGS &
@@ -40,11 +40,17 @@ const FLAGS: MoveFlags = {
 const TIMEOUT_MS = 60_000
 const LONGEST_WAIT_MS = 10_000
 
+/** How long a signal may wait for a new connection that puts the record back. */
+const REOPEN_LIMIT_MS = 5000
+
+/** The signals that end this command. It undoes the move first. */
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']
+
 export const command: Command<MoveFlags> = {
   usage: '--to BACKEND [FLAGS]',
   description: [
     'Changes how the locks of a namespace are kept in a database: as session locks (advisory) or as rows with leases (table). Pools with the other backend are refused with BACKEND_MISMATCH.',
-    'Close the programs that use the namespace first. From the start of the command no pool of either kind can begin; it waits until no lock session and no member is left, and changes nothing if some are left after --timeout. Lock sessions of other namespaces look the same, so it waits for them as well. Fencing tokens continue above all that were given.',
+    'Close the programs that use the namespace first. From the start of the command no pool of either kind can begin; it waits until no lock session and no member is left, and changes nothing if some are left after --timeout. Lock sessions of other namespaces look the same, so it waits for them as well. A signal ends it, and then nothing has changed; if its process is killed, the next pool finds that out and goes on with the old backend. Two moves of a namespace exclude each other. Fencing tokens continue above all that were given.',
   ],
   flags: FLAGS,
   environment: CONNECTION_ENVIRONMENT,
@@ -59,22 +65,38 @@ export const command: Command<MoveFlags> = {
     if (to === undefined) throw new UsageError('--to is missing: advisory or table')
     const namespace = namespaceOf(flags.namespace, process.env)
     const by = `lockpool migrate-backend, process ${process.pid} on ${hostname()}`
-    return withServer(
-      { url: flags.url, applicationName: 'lockpool migrate-backend' },
-      terminal,
-      async (connection) => {
-        const objects = [CREATE_SCHEMA, ...CREATE_OBJECTS, ...CREATE_TABLES, ...CREATE_BATCH_FUNCTIONS]
-        await connection.query(within(LONGEST_WAIT_MS, queueUp(20), ...objects))
-        const moved = await moveBackend(connection, { namespace, to, by, timeoutMs: timeout }, systemClock)
-        if ('inTheWay' in moved) {
-          terminal.err.write(`lockpool: nothing was changed, these are still in use: ${moved.inTheWay}\n`)
-          return EXIT.busy
-        }
-        const { from } = moved
-        if (flags.json === true) terminal.out.write(`${jsonLine({ version: 1, namespace, from, to })}\n`)
-        else terminal.out.write(`lockpool: locks are kept with backend "${to}" from now on\n`)
-        return EXIT.ok
-      },
-    )
+    const objects = [CREATE_SCHEMA, ...CREATE_OBJECTS, ...CREATE_TABLES, ...CREATE_BATCH_FUNCTIONS]
+    let caught: NodeJS.Signals | null = null
+    const address = { url: flags.url, applicationName: 'lockpool migrate-backend' }
+    const code = await withServer(address, terminal, async (connection, config) => {
+      await connection.query(within(LONGEST_WAIT_MS, queueUp(20), ...objects))
+      const stop = new AbortController()
+      for (const signal of SIGNALS)
+        process.on(signal, () => {
+          caught ??= signal
+          stop.abort()
+        })
+      const moved = await moveBackend(
+        connection,
+        { namespace, to, by, timeoutMs: timeout },
+        {
+          clock: systemClock,
+          signal: stop.signal,
+          reopen: () => openConnection(config, AbortSignal.timeout(REOPEN_LIMIT_MS)),
+        },
+      )
+      if (!moved.isMoved) {
+        const { inTheWay } = moved
+        const why = inTheWay === null ? `ended by ${String(caught)}` : `these are still in use: ${inTheWay}`
+        terminal.err.write(`lockpool: nothing was changed, ${why}\n`)
+        return EXIT.busy
+      }
+      caught = null
+      const { from } = moved
+      if (flags.json === true) terminal.out.write(`${jsonLine({ version: 1, namespace, from, to })}\n`)
+      else terminal.out.write(`lockpool: locks are kept with backend "${to}" from now on\n`)
+      return EXIT.ok
+    })
+    return caught ?? code
   },
 }

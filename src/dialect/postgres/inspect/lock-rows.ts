@@ -1,6 +1,6 @@
 import type { LockRow, LockTarget } from '../../server-state.js'
 import { hashesOf } from '../keys/key-hash.js'
-import { SCHEMA_CLASS, SIGNAL_CLASSES } from '../keys/key.js'
+import { MOVE_CLASS, SCHEMA_CLASS, SIGNAL_CLASSES } from '../keys/key.js'
 
 /** A row of pg_locks, in the form that LOCKS selects. */
 export interface RawLock {
@@ -55,6 +55,8 @@ function advisoryTarget({ class: first, object, sub }: RawLock): LockTarget {
   const low = object | 0
   if (sub === PAIR && first === SCHEMA_CLASS)
     return { kind: 'other', what: 'the creation of schema lockpool' }
+  if (sub === PAIR && first === MOVE_CLASS)
+    return { kind: 'other', what: 'the move of a namespace to another backend' }
   const bits = String(BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(object)))
   const isPair = sub === PAIR
   return {

@@ -8,8 +8,8 @@ import { hashesOf, type KeyHashes } from './key-hash.js'
 /**
  * The first integers of our internal advisory pairs. They are for waiter registrations ("lkpi"), the buckets of
  * registrations ("lkpb"), the two halves of an intent lock ("lkpw", "lkpx"), the self-test of two connections ("lkpt"),
- * announcements of pools ("lkpp") and of their shares of the lock table ("lkps"), server queues ("lkpl"), and the
- * creation of our schema ("lkpd"). Users' own pairs must not begin with any of them.
+ * announcements of pools ("lkpp") and of their shares of the lock table ("lkps"), server queues ("lkpl"), the
+ * creation of our schema ("lkpd"), and the move of a namespace to another backend ("lkpm"). Users' own pairs must not begin with any of them.
  */
 export const REGISTRATION_CLASS = 0x6c6b7069
 export const BUCKET_CLASS = 0x6c6b7062
@@ -20,6 +20,7 @@ export const POOL_CLASS = 0x6c6b7070
 export const SHARE_CLASS = 0x6c6b7073
 export const SERVER_QUEUE_CLASS = 0x6c6b706c
 export const SCHEMA_CLASS = 0x6c6b7064
+export const MOVE_CLASS = 0x6c6b706d
 
 /** The classes of the internal locks that lock sessions take. */
 export const SIGNAL_CLASSES: readonly number[] = [
@@ -33,7 +34,7 @@ export const SIGNAL_CLASSES: readonly number[] = [
   SERVER_QUEUE_CLASS,
 ]
 
-const RESERVED_CLASSES: ReadonlySet<number> = new Set([...SIGNAL_CLASSES, SCHEMA_CLASS])
+const RESERVED_CLASSES: ReadonlySet<number> = new Set([...SIGNAL_CLASSES, SCHEMA_CLASS, MOVE_CLASS])
 
 /** An advisory key. PostgreSQL keeps bigint keys and pairs of int4 apart, and `id` does too. */
 export interface PostgresKey extends KeyCode, KeyHashes {

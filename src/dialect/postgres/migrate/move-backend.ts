@@ -1,31 +1,61 @@
 import { sleep, type Clock } from '../../../base/clock.js'
 import { ConnectionError } from '../../../base/errors.js'
-import { Observer } from '../../rows/observer.js'
+import { onAbort } from '../../../base/on-abort.js'
 import type { Backend } from '../schema/backend-claim.js'
-import { READ_BACKEND } from '../schema/backend-sql.js'
-import {
-  BEGIN_MOVE,
-  END_MOVE,
-  OTHER_SESSIONS,
-  MEMBERS,
-  TOKENS_TO_ROWS,
-  TOKENS_TO_SEQUENCE,
-} from './move-backend-sql.js'
-import { isLockpoolStatement } from '../locks/own-statements.js'
+import { MOVING_FROM } from '../schema/backend-sql.js'
+import type { OwnValue } from '../connection/own-query.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { BURY } from '../table/member-sql.js'
+import { BackendUsers } from './backend-users.js'
+import {
+  BEGIN_LOOK_AT_USERS,
+  BEGIN_MOVE,
+  BEGIN_TRANSACTION,
+  CHECK_MOVE,
+  COMMIT,
+  END_LOOK_AT_USERS,
+  END_MOVE,
+  HOLD_MOVE,
+  READ_RECORD,
+  REMOVE_RECORD,
+  RESTORE_RECORD,
+  ROLLBACK,
+  TOKENS_TO_ROWS,
+  TOKENS_TO_SEQUENCE,
+  TRANSACTION_SETTINGS,
+} from './move-backend-sql.js'
 
 export interface Move {
   readonly namespace: string
   readonly to: Backend
-  /** Names the caller for people. */
+  /** Names the caller for people. No other process that moves may have the same name. */
   readonly by: string
   /** How long to wait for pools with the old backend to close. */
   readonly timeoutMs: number
 }
 
-/** The result. `inTheWay` lists who still uses the old backend, in words; then the backend has not changed. */
-export type Moved = { readonly from: Backend | null } | { readonly inTheWay: string }
+/**
+ * The result. `from` is null if no pool had recorded a backend. If it has not moved, nothing has changed: `inTheWay`
+ * lists in words who still uses the old backend, or moves the namespace; null if the signal came first.
+ */
+export type Moved =
+  | { readonly isMoved: true; readonly from: Backend | null }
+  | { readonly isMoved: false; readonly inTheWay: string | null }
+
+/** What a move needs. */
+export interface MovePorts {
+  readonly clock: Clock
+  /** Ends the move. */
+  readonly signal: AbortSignal
+  /** Opens another connection, for putting the record back after the first one was lost. */
+  reopen(): Promise<ServerConnection>
+}
+
+interface BackendRecord {
+  readonly backend: string
+  readonly used_by: string
+  readonly since: string
+}
 
 const LOOK_EVERY_MS = 500
 
@@ -35,109 +65,151 @@ const LOOK_EVERY_MS = 500
  */
 const QUIET_LOOKS = 3
 
+/** A pool that undoes a move that was broken off has the lock of the move for as long as one statement takes. */
+const LOCK_TRIES = 20
+const LOCK_TRY_EVERY_MS = 50
+
+/** How long a statement may go on after the signal. Then the connection is closed. */
+const ABORT_LIMIT_MS = 3000
+
 /**
  * Moves the locks of a namespace to another backend. First it keeps new sessions and members from starting. Then it
- * waits until none are left. Then it moves the tokens, so that later tokens are larger than all earlier ones. Finally
- * it allows the other backend.
+ * waits until none are left. Then it moves the tokens, so that later tokens are larger than all earlier ones, and
+ * allows the other backend.
+ *
+ * From the wait on, all is one transaction with a lock that other moves and pools look for. So the move has happened or
+ * it has not, and however its process ends, the others know that it is gone and put the record back.
+ *
+ * @throws the error of the server, after the record was put back if that was possible
  */
-export async function moveBackend(connection: ServerConnection, move: Move, clock: Clock): Promise<Moved> {
-  const { namespace, to, by, timeoutMs } = move
-  const [{ before }] = await rows<[{ before: Backend | 'moving' | null }]>(connection, BEGIN_MOVE, [
-    namespace,
-    by,
-  ])
-  const from = before === 'moving' ? other(to) : before
-  const end = (backend: Backend): Promise<unknown> => connection.query(END_MOVE, [namespace, backend, by])
+export async function moveBackend(
+  connection: ServerConnection,
+  move: Move,
+  ports: MovePorts,
+): Promise<Moved> {
+  const before = (await ask<BackendRecord>(connection, READ_RECORD, [move.namespace]))[0]
+  if (before?.backend === move.to) return { isMoved: true, from: move.to }
+  const begun = await ask<BackendRecord>(connection, BEGIN_MOVE, [move.namespace, move.by])
+  if (begun.length === 0) return { isMoved: false, inTheWay: await mover(connection, move.namespace) }
+  const previous = begun[0]!.backend.slice(MOVING_FROM.length)
+  const stopAbort = onAbort(ports.signal, () =>
+    ports.clock.after(ABORT_LIMIT_MS, () => connection.destroy(), false),
+  )
+  let moved: Moved
   try {
-    const inTheWay = from === to ? null : await untilQuiet(connection, { namespace, from, timeoutMs }, clock)
-    if (inTheWay !== null) {
-      await end(from ?? other(to))
-      return { inTheWay }
-    }
-    await moveTokens(connection, to)
-    await end(to)
-    return { from }
+    moved = await inTransaction(connection, move, backendOf(previous), ports)
+    if (moved.isMoved) return moved
   } catch (error) {
-    await end(from ?? other(to)).catch(() => undefined)
+    if (await putBack(connection, move, { before, previous }, ports))
+      return { isMoved: true, from: backendOf(previous) }
+    if (ports.signal.aborted) return { isMoved: false, inTheWay: null }
     throw error
+  } finally {
+    stopAbort()
   }
+  await putBack(connection, move, { before, previous }, ports)
+  return moved
 }
 
+async function inTransaction(
+  connection: ServerConnection,
+  move: Move,
+  from: Backend | null,
+  { clock, signal }: MovePorts,
+): Promise<Moved> {
+  const { namespace, to, by } = move
+  await connection.query(BEGIN_TRANSACTION)
+  await connection.query(TRANSACTION_SETTINGS)
+  for (let i = 1; !(await ask<{ is_held: boolean }>(connection, HOLD_MOVE, [namespace]))[0]!.is_held; i++) {
+    if (i === LOCK_TRIES) return { isMoved: false, inTheWay: await mover(connection, namespace) }
+    await sleep(clock, LOCK_TRY_EVERY_MS, signal)
+  }
+  await connection.query(BEGIN_LOOK_AT_USERS)
+  // Another process may have taken this move for abandoned, before it had the lock.
+  if ((await ask(connection, CHECK_MOVE, [namespace, by])).length === 0)
+    return { isMoved: false, inTheWay: await mover(connection, namespace) }
+  const stop = from === to ? null : await untilQuiet(connection, move, from, { clock, signal })
+  if (stop !== null) return stop
+  await connection.query(to === 'advisory' ? TOKENS_TO_SEQUENCE : TOKENS_TO_ROWS.join(';'))
+  if ((await ask(connection, END_MOVE, [namespace, by, to])).length === 0)
+    throw new ConnectionError('the record of the backend was changed by another process', {
+      retryable: true,
+    })
+  await connection.query(COMMIT)
+  return { isMoved: true, from }
+}
+
+/** Null if there is no user left. */
 async function untilQuiet(
   connection: ServerConnection,
-  { namespace, from, timeoutMs }: { namespace: string; from: Backend | null; timeoutMs: number },
-  clock: Clock,
-): Promise<string | null> {
-  const observer = new Observer(clock)
+  { namespace, timeoutMs }: Move,
+  from: Backend | null,
+  { clock, signal }: Pick<MovePorts, 'clock' | 'signal'>,
+): Promise<Moved | null> {
+  const users = new BackendUsers(connection, namespace, from, clock)
   const until = clock.now() + timeoutMs
   for (let quiet = 0; ;) {
-    const users = [
-      ...(from === 'table' ? [] : await sessions(connection)),
-      ...(from === 'advisory' ? [] : await members(connection, namespace, observer, clock)),
-    ]
-    quiet = users.length === 0 ? quiet + 1 : 0
-    if (quiet === QUIET_LOOKS) return null
-    if (clock.now() >= until && users.length > 0) return users.join(', ')
-    await sleep(clock, LOOK_EVERY_MS)
+    if (signal.aborted) return { isMoved: false, inTheWay: null }
+    const found = await users.look()
+    quiet = found.length === 0 ? quiet + 1 : 0
+    if (quiet >= QUIET_LOOKS && (await buryAll(connection, users))) return null
+    await connection.query(END_LOOK_AT_USERS)
+    if (clock.now() >= until && found.length > 0) return { isMoved: false, inTheWay: found.join(', ') }
+    await sleep(clock, LOOK_EVERY_MS, signal)
   }
 }
 
+/** False if one of them has come back to life. Only at the end, because a member waits for a transaction that changes its row. */
+async function buryAll(connection: ServerConnection, { silent }: BackendUsers): Promise<boolean> {
+  for (const { id, beat } of silent) if ((await ask(connection, BURY, [id, beat])).length === 0) return false
+  return true
+}
+
 /**
- * The lock sessions of pools with session locks, in any namespace, because the server does not know the namespace of a
- * session.
+ * Puts the record back as it was. True if the move had happened: the answer to its COMMIT was lost. If this fails, pools
+ * put the record back when they find that the process is gone.
  */
-async function sessions(connection: ServerConnection): Promise<string[]> {
-  const found = await rows<{ pid: number; application: string; query: string | null }[]>(
-    connection,
-    OTHER_SESSIONS,
-    [],
-  )
-  const unseen = found.filter(({ query }) => query === null || query === '<insufficient privilege>')
-  if (unseen.length > 0) {
-    throw new ConnectionError(
-      `this role may not see what ${unseen.length} other sessions do, of which some may be lock sessions: move as a role that may (pg_monitor)`,
-      { retryable: false },
-    )
+async function putBack(
+  used: ServerConnection,
+  { namespace, to, by }: Move,
+  { before, previous }: { readonly before: BackendRecord | undefined; readonly previous: string },
+  ports: MovePorts,
+): Promise<boolean> {
+  let connection = used
+  try {
+    if (!used.hasEnded) await used.query(ROLLBACK).catch(() => undefined)
+    if (used.hasEnded) connection = await ports.reopen()
+    const [now] = await ask<BackendRecord>(connection, READ_RECORD, [namespace])
+    if (now?.backend === to && now.used_by === by) return true
+    if (previous === 'none') await connection.query(REMOVE_RECORD, [namespace, by])
+    else {
+      const known = before?.backend === previous ? before : undefined
+      const values: OwnValue[] = [namespace, by, previous, known?.used_by ?? by, known?.since ?? null]
+      await connection.query(RESTORE_RECORD, values)
+    }
+  } catch {
+    // The caller has a better error, or none.
+  } finally {
+    if (connection !== used) await connection.close().catch(() => undefined)
   }
-  return found
-    .filter(
-      ({ query }) =>
-        isLockpoolStatement(query!) || READ_BACKEND.trim().startsWith(query!.trim().slice(0, 60)),
-    )
-    .map(({ pid, application }) => `${application} (pid ${pid})`)
+  return false
 }
 
-/**
- * The members of pools with rows. A member whose heartbeat has not moved for its lease is declared dead, as any other
- * member would do.
- */
-async function members(
-  connection: ServerConnection,
-  namespace: string,
-  observer: Observer,
-  clock: Clock,
-): Promise<string[]> {
-  const sentAt = clock.now()
-  const [row] = await rows<{ others: string | null; living: string | null }[]>(connection, MEMBERS, [
-    namespace,
-  ])
-  for (const { id, beat } of observer.saw(row!.others, sentAt)) await connection.query(BURY, [id, beat])
-  return row!.living === null ? [] : [row!.living]
+async function mover(connection: ServerConnection, namespace: string): Promise<string> {
+  const [record] = await ask<BackendRecord>(connection, READ_RECORD, [namespace])
+  return record?.backend.startsWith(MOVING_FROM)
+    ? `${record.used_by}, which moves the namespace since ${record.since}`
+    : 'another process, which has just moved the namespace'
 }
 
-async function moveTokens(connection: ServerConnection, to: Backend): Promise<void> {
-  if (to === 'advisory') await connection.query(TOKENS_TO_SEQUENCE)
-  else await connection.query(TOKENS_TO_ROWS.join(';'))
+function backendOf(recorded: string): Backend | null {
+  return recorded === 'advisory' || recorded === 'table' ? recorded : null
 }
 
-async function rows<Rows extends readonly object[]>(
+async function ask<Row extends object>(
   connection: ServerConnection,
   text: string,
-  values: (string | number)[],
-): Promise<Rows> {
-  return (await connection.query(text, values)).rows as unknown as Rows
-}
-
-function other(backend: Backend): Backend {
-  return backend === 'table' ? 'advisory' : 'table'
+  values: OwnValue[],
+): Promise<Row[]> {
+  return (await connection.query<Row>(text, values)).rows
 }

@@ -1,7 +1,7 @@
 import { BackendMismatchError } from '../../../base/errors.js'
-import { quoted } from '../../../base/printable.js'
+import { quoted, shellWord } from '../../../base/printable.js'
 import { sqlState } from '../connection/server-errors.js'
-import { CLAIM_BACKEND, READ_BACKEND, READ_BACKEND_FOR_ROWS } from './backend-sql.js'
+import { CLAIM_BACKEND, MOVING_FROM, READ_BACKEND, READ_BACKEND_FOR_ROWS, UNDO_MOVE } from './backend-sql.js'
 import type { OwnValue } from '../connection/own-query.js'
 
 /** How the locks of a namespace are kept. */
@@ -25,13 +25,33 @@ interface BackendRow {
 export type Ask = (text: string, values: OwnValue[]) => Promise<readonly object[]>
 
 /**
- * Records how the locks of a namespace are kept, if there is no record yet.
+ * Records how the locks of a namespace are kept, if there is no record yet. A move to another backend that was broken
+ * off is undone.
  *
  * @throws {BackendMismatchError} the locks of the namespace are kept with another backend
  */
 export async function claimBackend(ask: Ask, claim: BackendClaim): Promise<void> {
-  const row = (await read(ask, claim)) ?? (await write(ask, claim))
+  let row = (await read(ask, claim)) ?? (await write(ask, claim))
+  if (row !== undefined && isMove(row) && (await undoMove(ask, row, claim))) row = await read(ask, claim)
   if (row !== undefined && row.backend !== claim.backend) throw mismatch(row, claim)
+}
+
+function isMove({ backend }: BackendRow): boolean {
+  return backend.startsWith(MOVING_FROM)
+}
+
+/** False if the process that moves is alive, or if this role may not write the record. */
+async function undoMove(
+  ask: Ask,
+  row: BackendRow,
+  { namespace, backend, by }: BackendClaim,
+): Promise<boolean> {
+  try {
+    return (await ask(UNDO_MOVE, [namespace, backend, by, row.backend, row.used_by])).length > 0
+  } catch (error) {
+    if (sqlState(error) === undefined) throw error
+    return false
+  }
 }
 
 /**
@@ -57,15 +77,16 @@ async function write(ask: Ask, claim: BackendClaim): Promise<BackendRow | undefi
 
 function mismatch(row: BackendRow, { namespace, backend }: BackendClaim): BackendMismatchError {
   const where = namespace === '' ? 'this database' : `namespace ${quoted(namespace)} of this database`
-  if (row.backend === 'moving') {
+  if (isMove(row)) {
     return new BackendMismatchError(
       `the locks of ${where} are being moved to another backend by ${row.used_by} since ${row.since}`,
       { retryable: true },
     )
   }
+  const option = namespace === '' ? '' : ` --namespace ${shellWord(namespace)}`
   return new BackendMismatchError(
     `this pool has backend "${backend}", and the locks of ${where} are kept with backend "${row.backend}", by ${row.used_by} since ` +
       `${row.since}: the two do not exclude each other. Use the same for all pools, or another "namespace"; ` +
-      `"lockpool migrate-backend --to ${backend}" changes it while no lock is held`,
+      `lockpool migrate-backend --to ${backend}${option} changes it while no lock is held, with LOCKPOOL_URL or --url of this database`,
   )
 }

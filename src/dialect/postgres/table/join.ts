@@ -5,7 +5,7 @@ import { Member } from '../../rows/member.js'
 import { timelineToJoin } from '../../rows/timeline-to-join.js'
 import type { PostgresConnection } from '../connection/connection.js'
 import { findObjects } from '../schema/schema.js'
-import { claimBackend, type Ask } from '../schema/backend-claim.js'
+import { claimBackend, type Ask, type BackendClaim } from '../schema/backend-claim.js'
 import type { OwnValue } from '../connection/own-query.js'
 import { sqlState } from '../connection/server-errors.js'
 import { CREATE_OBJECTS, CREATE_SCHEMA, MAY_CREATE, queueUp } from '../schema/schema-sql.js'
@@ -42,6 +42,7 @@ async function joinOver(
   runner: StatementRunner,
   { id, name, namespace, settings, ended, signal }: Joining,
 ): Promise<Joined> {
+  const claim: BackendClaim = { namespace, backend: 'table', by: name }
   const found = await runner.on(async (connection) => {
     const [server] = (await connection.query<{ pid: number; is_standby: boolean }>(TABLE_SERVER)).rows
     if (server!.is_standby)
@@ -49,8 +50,7 @@ async function joinOver(
     runner.sawProcess(connection, server!.pid)
     const tables = await findOrMake(connection)
     const objects = await findObjects(connection)
-    const ask: Ask = async (text, values) => (await connection.query(text, values)).rows
-    await claimBackend(ask, { namespace, backend: 'table', by: name })
+    await claimBackend(askOn(connection), claim)
     const keepsNames = objects.some((each) => each.name === 'key_name' && each.is_usable)
     return { ...tables, keepsNames, server: serverName(connection.place, await identityOf(connection)) }
   })
@@ -58,7 +58,12 @@ async function joinOver(
   const values = [String(id), settings.leaseMs, namespace, name, timeline]
   const hasFunctions = found.functions === FUNCTION_COUNT
   const member = new Member(id, settings.leaseMs, new PostgresRows(runner, hasFunctions), ended)
-  const { floor, secret } = await enter(member, () => insert(runner, values))
+  const { floor, secret } = await enter(member, async () => {
+    const entered = await insert(runner, values)
+    // Since the first claim a move of the namespace may have looked for members, and seen none.
+    await runner.on((connection) => claimBackend(askOn(connection), claim))
+    return entered
+  })
   return {
     member,
     facts: {
@@ -72,6 +77,10 @@ async function joinOver(
       noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
     },
   }
+}
+
+function askOn(connection: ServerConnection): Ask {
+  return async (text, values) => (await connection.query(text, values)).rows
 }
 
 async function insert(runner: StatementRunner, values: OwnValue[]): Promise<Entered> {
