@@ -1,9 +1,5 @@
 import { hostname } from 'node:os'
-import { throwIfAborted } from './base/abort-signal.js'
 import { systemClock } from './base/clock.js'
-import { ConnectionError } from './base/errors.js'
-import { inTime } from './base/in-time.js'
-import { onAbort } from './base/on-abort.js'
 import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
 import { backendProblems, chooseBackend } from './dialect/mysql/choose-backend.js'
@@ -27,10 +23,11 @@ import {
   type LockPoolOptions as DialectLockPoolOptions,
 } from './lock/lock-pool-options.js'
 import { LockPool as DialectLockPool } from './lock/lock-pool.js'
+import { askOnce } from './pool/ask-once.js'
 import type { ConnectOptions } from './pool/connect-request.js'
 
 /** How long a server may take to show its locks. */
-const LOOK_LIMIT_MS = 5000
+const LOOK = { clock: systemClock, limitMs: 5000 } as const
 
 /** The options of a pool, and the address of its server. */
 export interface LockPoolOptions extends DialectLockPoolOptions {
@@ -146,43 +143,33 @@ export class LockPool extends DialectLockPool<MysqlConnection> {
   /**
    * All locks of the server that it can list, of any program, and locks in rows of the database, with their holders and waiters.
    * Internal locks of lockpool are left out, and its waiting processes are shown as waiters. Uses a connection of the pool.
-   *
-   * @throws as `connections.connect`, and errors of the server
-   */
-  async inspect(): Promise<ServerLock[]> {
-    return [...(await this.inspectAll()).locks]
-  }
-
-  /**
-   * Like `inspect`, with the sessions, their blockers, and numbers of the server. It ends after five seconds at the
-   * latest, and at once when its signal aborts.
+   * Once it has the connection, it ends after five seconds at the latest, and at once when its signal aborts.
    *
    * @throws as `connections.connect`, and errors of the server
    * @throws {ConnectionError} the server did not answer in time
    */
-  async inspectAll(options: ConnectOptions = {}): Promise<LockSnapshot> {
+  async inspect(options?: ConnectOptions): Promise<ServerLock[]> {
+    return [...(await this.inspectAll(options)).locks]
+  }
+
+  /**
+   * Like `inspect`, with the sessions, their blockers, and numbers of the server.
+   *
+   * @throws as `inspect`
+   */
+  inspectAll(options: ConnectOptions = {}): Promise<LockSnapshot> {
     const names = [...this.namesInUse()].map(namedLock)
-    const { signal } = options
-    const connection = await this.connections.connect(options)
-    const giveUp = (): void => connection.release(true)
-    const unsubscribe = signal && onAbort(signal, giveUp)
-    const late = (): Error => {
-      giveUp()
-      return new ConnectionError(`the server did not show its locks within ${LOOK_LIMIT_MS} ms`)
-    }
-    try {
-      const looking = lookAtLocks(LeasedConnection.serverOf(connection), names)
-      const state = await inTime(systemClock, LOOK_LIMIT_MS, looking, late)
-      // Read after the server's state, so a report about a lock in that state concerns this hold or a later one.
-      const reports = reportsOf(this.reports(), this.#database, names)
-      return snapshotOf({ ...state, reports })
-    } catch (error) {
-      throwIfAborted(signal)
-      throw error
-    } finally {
-      unsubscribe?.()
-      connection.release()
-    }
+    const limits = { ...LOOK, signal: options.signal }
+    return askOnce(
+      () => this.connections.connect(options),
+      limits,
+      async (connection) => {
+        const state = await lookAtLocks(LeasedConnection.serverOf(connection), names)
+        // Read after the server's state, so a report about a lock in that state concerns this hold or a later one.
+        const reports = reportsOf(this.reports(), this.#database, names)
+        return snapshotOf({ ...state, reports })
+      },
+    )
   }
 
   /**

@@ -1,7 +1,5 @@
-import { throwIfAborted } from './base/abort-signal.js'
 import { systemClock } from './base/clock.js'
 import { BackendMismatchError } from './base/errors.js'
-import { onAbort } from './base/on-abort.js'
 import { checkIsObject } from './base/options.js'
 import { systemRandom } from './base/random.js'
 import { checkKey } from './dialect/check-key.js'
@@ -44,6 +42,7 @@ import {
   type LockPoolOptions as DialectLockPoolOptions,
 } from './lock/lock-pool-options.js'
 import { LockPool as DialectLockPool } from './lock/lock-pool.js'
+import { askOnce } from './pool/ask-once.js'
 import type { ConnectOptions } from './pool/connect-request.js'
 
 /** The options of a pool, and the address of its server. */
@@ -74,6 +73,9 @@ export interface LockPoolOptions extends DialectLockPoolOptions, ConnectionHooks
    */
   readonly listenConnection?: PostgresConfig
 }
+
+/** The server ends a look after five seconds, if it can still be reached. */
+const LOOK = { clock: systemClock, limitMs: 6000 } as const
 
 /** Locks of a transaction are advisory locks, whatever the backend of the pool. */
 function noTransactionLocks(): BackendMismatchError {
@@ -144,37 +146,34 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   /**
    * All locks of the database, of any program, with their holders and waiters: advisory locks, rows and tables with waiters,
    * and tables that are locked against writing. Internal locks of lockpool are left out, and its waiting processes are shown
-   * as waiters. Uses a connection of the pool, and costs the server time in proportion to its locks.
+   * as waiters. Uses a connection of the pool, and costs the server time in proportion to its locks. Once it has the
+   * connection, it ends after about five seconds at the latest, and at once when its signal aborts.
    *
-   * @throws as `connections.connect`
+   * @throws as `connections.connect`, and errors of the server
+   * @throws {ConnectionError} the server did not answer in time
    */
-  async inspect(): Promise<ServerLock[]> {
-    return [...(await this.inspectAll()).locks]
+  async inspect(options?: ConnectOptions): Promise<ServerLock[]> {
+    return [...(await this.inspectAll(options)).locks]
   }
 
   /**
-   * Like `inspect`, with the sessions, their blockers, and numbers of the server. It ends after five seconds at the
-   * latest, and at once when its signal aborts.
+   * Like `inspect`, with the sessions, their blockers, and numbers of the server.
    *
-   * @throws as `connections.connect`, and errors of the server
+   * @throws as `inspect`
    */
-  async inspectAll(options: ConnectOptions = {}): Promise<LockSnapshot> {
+  inspectAll(options: ConnectOptions = {}): Promise<LockSnapshot> {
     const names = [...this.namesInUse()].map(namedRow)
-    const { signal } = options
-    const connection = await this.connections.connect(options)
-    const unsubscribe = signal && onAbort(signal, () => connection.release(true))
-    try {
-      const state = await readInTransaction(connection, { everything: false, names })
-      // Read after the server's state, so a report about a lock in that state concerns this hold or a later one.
-      const own = this.reports().map((report) => [report.serverId, report] as const)
-      return snapshotOf({ ...state, reports: new Map([...(state.reports ?? []), ...own]) })
-    } catch (error) {
-      throwIfAborted(signal)
-      throw error
-    } finally {
-      unsubscribe?.()
-      connection.release()
-    }
+    const limits = { ...LOOK, signal: options.signal }
+    return askOnce(
+      () => this.connections.connect(options),
+      limits,
+      async (connection) => {
+        const state = await readInTransaction(connection, { everything: false, names })
+        // Read after the server's state, so a report about a lock in that state concerns this hold or a later one.
+        const own = this.reports().map((report) => [report.serverId, report] as const)
+        return snapshotOf({ ...state, reports: new Map([...(state.reports ?? []), ...own]) })
+      },
+    )
   }
 
   /**

@@ -1,8 +1,9 @@
-import { throwIfAborted } from '../base/abort-signal.js'
+import { signalOf, throwIfAborted } from '../base/abort-signal.js'
 import { systemClock, type Clock } from '../base/clock.js'
 import type { Listener } from '../base/emitter.js'
 import { InvalidOptionError, PoolClosedError } from '../base/errors.js'
 import { show } from '../base/options.js'
+import { orAbort } from '../base/or-abort.js'
 import { originOf } from '../base/overdue.js'
 import { systemRandom, type Random } from '../base/random.js'
 import { checkKey } from '../dialect/check-key.js'
@@ -12,6 +13,7 @@ import type { KeyCode, LockKey } from '../dialect/lock-key.js'
 import type { NamedKey } from '../dialect/named-key.js'
 import type { SessionReport } from '../dialect/session-report.js'
 import type { ConnectionFactory } from '../pool/connection-factory.js'
+import type { ConnectOptions } from '../pool/connect-request.js'
 import type { ConnectionPool } from '../pool/connection-pool.js'
 import { acquireAll } from './acquire-all.js'
 import {
@@ -85,15 +87,16 @@ export class LockPool<C extends object> implements AsyncDisposable {
   /**
    * Opens `min` connections and checks that the server is suitable. Idempotent. Without it the first call of `acquire` does
    * the same. A server that refuses is reported at once; one that does not answer within `connectTimeoutMs` is tried three
-   * times, because where many processes start at once the machine is slow.
+   * times, because where many processes start at once the machine is slow. An abort of `signal` ends the wait.
    *
    * @throws {ConnectionError} the server cannot be reached, refuses the connection, is too old, or is read-only
    * @throws {PoolerDetectedError} statements go to more than one server session
    * @throws {StrictUnavailableError} `strict` is on, and hold records cannot be written
    * @throws {PoolClosedError} the pool is closed, or was before it was ready
    */
-  async ready(): Promise<this> {
-    await this.#engine.ready()
+  async ready(options: { readonly signal?: AbortSignal } = {}): Promise<this> {
+    const signal = signalOf(options)
+    await (signal === undefined ? this.#engine.ready() : orAbort(this.#engine.ready(), signal))
     return this
   }
 
@@ -217,13 +220,13 @@ export class LockPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * The current leader for the key, for processes without a campaign; null if there is none.
+   * The current leader for the key, for processes without a campaign; null if there is none. With a connection it waits for
+   * five seconds at the most. An abort of `signal` ends the wait.
    *
-   * @throws {InvalidKeyError}
-   * @throws as `connections.connect`
+   * @throws {InvalidKeyError} and as `connections.connect`
    */
-  async leader(key: LockKey): Promise<LeaderInfo | null> {
-    return this.#campaigns.leader(this.#keys.code(key))
+  async leader(key: LockKey, options: ConnectOptions = {}): Promise<LeaderInfo | null> {
+    return this.#campaigns.leader(this.#keys.code(key), options)
   }
 
   /** The state of this process as plain JSON, without a request to the server. */

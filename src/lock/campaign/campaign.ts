@@ -5,8 +5,10 @@ import { Deferred } from '../../base/deferred.js'
 import { InvalidOptionError, LockLostError } from '../../base/errors.js'
 import { onAbort } from '../../base/on-abort.js'
 import { show } from '../../base/options.js'
+import { orAbort } from '../../base/or-abort.js'
 import type { LeaderInfo } from '../../dialect/leader.js'
 import type { LockKey } from '../../dialect/lock-key.js'
+import type { ConnectOptions } from '../../pool/connect-request.js'
 import { runHolding } from '../handle/holding-context.js'
 import { keyInWords, keyText } from '../../dialect/key-words.js'
 import type { Lock } from '../handle/lock.js'
@@ -100,12 +102,14 @@ export class Campaign implements AsyncDisposable {
 
   /**
    * The leader, in any process, as the server knows it; null if there is none. Its fields are null if they are unknown.
+   * Once it has a connection, it ends after five seconds at the latest, and at once when its signal aborts.
    *
    * @throws {ConnectionError} and the other errors of `connections.connect`
    */
-  async leader(): Promise<LeaderInfo | null> {
-    await this.#naming
-    return this.#host.leader()
+  async leader(options: ConnectOptions = {}): Promise<LeaderInfo | null> {
+    const { signal } = options
+    await (signal === undefined ? this.#naming : orAbort(this.#naming, signal))
+    return this.#host.leader(options)
   }
 
   /**

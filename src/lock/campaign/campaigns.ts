@@ -2,6 +2,7 @@ import type { Dialect } from '../../dialect/dialect.js'
 import type { LeaderInfo } from '../../dialect/leader.js'
 import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import { PoolClosedError } from '../../base/errors.js'
+import type { ConnectOptions } from '../../pool/connect-request.js'
 import type { Engine } from '../engine.js'
 import type { Lock } from '../handle/lock.js'
 import type { CampaignOptions } from './campaign-options.js'
@@ -30,7 +31,7 @@ export class Campaigns<C extends object> {
       events,
       acquire: (signal) => this.#acquire(code, label, signal, options.name ?? null),
       announce: (lock, name, term) => this.#announce(code, lock, name, term),
-      leader: () => this.leader(code),
+      leader: (how) => this.leader(code, how),
       warn: engine.warn.bind(engine),
     })
     this.#running.add(campaign)
@@ -38,8 +39,8 @@ export class Campaigns<C extends object> {
     return campaign
   }
 
-  leader(code: KeyCode): Promise<LeaderInfo | null> {
-    return this.#board.read(code)
+  leader(code: KeyCode, options: ConnectOptions): Promise<LeaderInfo | null> {
+    return this.#board.read(code, options)
   }
 
   /** Ends all campaigns. A leader hands over, if its work stops in time. */

@@ -5,10 +5,15 @@ import type { Random } from '../../base/random.js'
 import type { Dialect } from '../../dialect/dialect.js'
 import type { LeaderInfo, LeaderRecord } from '../../dialect/leader.js'
 import type { KeyCode } from '../../dialect/lock-key.js'
+import { askOnce } from '../../pool/ask-once.js'
+import type { ConnectOptions } from '../../pool/connect-request.js'
 import type { ConnectionPool } from '../../pool/connection-pool.js'
 
 /** The pause between attempts to record a name. */
 const RETRY: Backoff = { firstMs: 500, factor: 2, capMs: 30_000, jitter: 0.5 }
+
+/** How long the server may take to say who leads, or to record it. */
+const ANSWER_LIMIT_MS = 5000
 
 export interface LeaderBoardHost<C extends object> {
   readonly connections: ConnectionPool<C>
@@ -34,9 +39,15 @@ export class LeaderBoard<C extends object> {
     this.#isAlone = isAlone
   }
 
-  read(key: KeyCode): Promise<LeaderInfo | null> {
-    const { connections, dialect } = this.#host
-    return connections.use((connection) => dialect.readLeader(connection, key))
+  /** @throws as `connections.connect`, and {ConnectionError} if the server does not answer */
+  read(key: KeyCode, options: ConnectOptions): Promise<LeaderInfo | null> {
+    const { connections, dialect, clock } = this.#host
+    const limits = { clock, limitMs: ANSWER_LIMIT_MS, signal: options.signal }
+    return askOnce(
+      () => connections.connect(options),
+      limits,
+      (connection) => dialect.readLeader(connection, key),
+    )
   }
 
   /**
@@ -62,9 +73,13 @@ export class LeaderBoard<C extends object> {
   }
 
   async #attempt(record: LeaderRecord, signal: AbortSignal): Promise<Error | null> {
-    const { connections, dialect } = this.#host
+    const { connections, dialect, clock } = this.#host
     try {
-      await connections.use((connection) => dialect.recordLeader(connection, record), { signal })
+      await askOnce(
+        () => connections.connect({ signal }),
+        { clock, limitMs: ANSWER_LIMIT_MS, signal },
+        (connection) => dialect.recordLeader(connection, record),
+      )
       return null
     } catch (error) {
       return error as Error

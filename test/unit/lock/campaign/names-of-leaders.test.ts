@@ -15,9 +15,9 @@ function boardOf(ends: (Error | null)[], isAlone = false) {
   const attempts: [at: number, record: LeaderRecord, signal: AbortSignal][] = []
   const warnings: [message: string, error: Error | undefined][] = []
   const connections = {
-    use: async (body: (connection: object) => Promise<void>, { signal }: { signal: AbortSignal }) => {
+    connect: async ({ signal }: { signal: AbortSignal }) => {
       attempts.push([clock.now(), RECORD, signal])
-      await body({})
+      return { release: () => undefined }
     },
   }
   const dialect = {
