@@ -1,4 +1,6 @@
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { MOVE_CLASS } from '../../src/dialect/postgres/keys/key.js'
 import { LockPool, type LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { createDatabase, type TestDatabase } from '../support/database.js'
 import { lockpool, type Started } from '../support/command-line.js'
@@ -210,6 +212,22 @@ test('a second move is refused while the first one waits, whichever way it goes'
 
   expect(await started.ended, started.err).toBe(0)
   expect(await record('two')).toBe('advisory')
+})
+
+test('any session that holds the lock of moves keeps a namespace from being moved, and from nothing else', async () => {
+  await pool({ backend: 'table', namespace: 'held' }).ready()
+  const stranger = new pg.Client({ connectionString: database.url })
+  await stranger.connect()
+  try {
+    await stranger.query(`SELECT pg_advisory_lock($1, hashtext('held'))`, [MOVE_CLASS])
+    const refused = move('advisory', 'held')
+
+    expect(await refused.ended).toBe(75)
+    expect(refused.err).toMatch(/another session, which holds the lock/)
+    await pool({ backend: 'table', namespace: 'held' }).ready()
+  } finally {
+    await stranger.end()
+  }
 })
 
 test('a move whose record was changed by another process fails, and does not say that it has moved', async () => {

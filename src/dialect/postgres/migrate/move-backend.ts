@@ -199,7 +199,7 @@ async function mover(connection: ServerConnection, namespace: string): Promise<s
   const [record] = await ask<BackendRecord>(connection, READ_RECORD, [namespace])
   return record?.backend.startsWith(MOVING_FROM)
     ? `${record.used_by}, which moves the namespace since ${record.since}`
-    : 'another process, which has just moved the namespace'
+    : 'another session, which holds the lock for moves of the namespace'
 }
 
 function backendOf(recorded: string): Backend | null {
