@@ -83,7 +83,9 @@ function print(
   { locks, server }: LockSnapshot,
   { out }: Terminal,
 ): void {
-  const blocks = found.map((lock) => whoLines(lock, (pid) => otherLocksOf(pid, lock, locks), out).join('\n'))
+  const blocks = found.map((lock) =>
+    whoLines(lock, (pid) => otherLocksOf(pid, lock, locks), out, server.hasReports !== false).join('\n'),
+  )
   if (blocks.length > 0) return out.write(`${blocks.join('\n\n')}\n`)
   const here = server.isStandby ? ' on this server' : ''
   const lines = [`${title} is not held${here}, and has no waiters`, ...elsewhere(locks)]
