@@ -311,5 +311,5 @@ function isCovered({ lock }: Hold, mode: LockMode): boolean {
 /** The id of a key. Two keys exclude each other if and only if their ids are equal: a name never equals a number. */
 function idOf(key: LockKey): string {
   if (typeof key === 'string') return `n${key}`
-  return typeof key === 'bigint' ? String(key) : `${key[0]},${key[1]}`
+  return typeof key === 'bigint' ? String(key) : key.join(',')
 }
