@@ -74,8 +74,7 @@ export const command: Command<BenchFlags> = {
     const { url, backend } = flags
     const finish = async ({ server, hasTokens, figures }: Measured): Promise<number> => {
       if (showsProgress) terminal.err.write('\r\u001b[K')
-      if (isJson)
-        terminal.out.write(`${jsonLine({ version: 1, server, hasTokens, ...order, ...figures })}\n`)
+      if (isJson) terminal.out.write(`${jsonLine({ version: 1, server, hasTokens, ...order, ...figures })}\n`)
       else await print(server, hasTokens, figures, terminal)
       return EXIT.ok
     }

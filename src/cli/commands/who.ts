@@ -7,7 +7,7 @@ import { EXIT, exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
 import { jsonLine, printable } from '../../base/printable.js'
 import { coderOf, KEY_FLAGS, wantedLocks, type KeyFlags, type WantedLocks } from '../inspect/key-argument.js'
-import { isMysql } from '../mysql/address.js'
+import { refuseInMysql } from '../mysql/address.js'
 import { lockJson } from '../inspect/snapshot-json.js'
 import { whoLines } from '../inspect/who-view.js'
 import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
@@ -47,7 +47,7 @@ export const command: Command<WhoFlags> = {
     if (text === undefined || more.length > 0 || rest !== null)
       throw new UsageError('who needs one KEY: lockpool who KEY')
     const namespace = namespaceOf(flags.namespace, process.env)
-    if (flags.table === true && isMysql(flags.url)) throw new UsageError('--table is for PostgreSQL')
+    refuseInMysql(flags.url, flags, 'table')
     const wanted = wantedLocks(text, { ...flags, namespace }, await coderOf(flags.url))
     const { withInspector } = await import('../inspect/with-inspector.js')
     return withInspector({ url: flags.url, applicationName: 'lockpool who' }, terminal, async (watch) => {

@@ -81,7 +81,13 @@ function mysqlBench(
       return { server, roundTrip: () => server.ask(ROUND_TRIP, []), close: () => server.close() }
     },
     makePool: (options) =>
-      new LockPool({ ...options, ...lease, connection: config, backend, fencing: hasTokens ? 'auto' : 'off' }),
+      new LockPool({
+        ...options,
+        ...lease,
+        connection: config,
+        backend,
+        fencing: hasTokens ? 'auto' : 'off',
+      }),
     wakeUp:
       backend === 'table'
         ? null
