@@ -94,7 +94,7 @@ async function migrateInPostgres(
 ): Promise<ExitStatus> {
   const objects = [CREATE_SCHEMA, ...CREATE_OBJECTS, ...CREATE_TABLES, ...CREATE_BATCH_FUNCTIONS]
   let caught: NodeJS.Signals | null = null
-  const address = { url: url, applicationName: 'lockpool migrate-backend' }
+  const address = { url, applicationName: 'lockpool migrate-backend' }
   const code = await withServer(address, terminal, async (connection, config) => {
     await connection.query(within(LONGEST_WAIT_MS, queueUp(20), ...objects))
     const stop = new AbortController()
