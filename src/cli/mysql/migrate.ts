@@ -34,12 +34,12 @@ export async function migrateInMysql(order: MysqlMigration, terminal: Terminal):
     })
   try {
     const moved = await move(order, stop.signal)
-    if ('from' in moved) {
+    if (moved.isMoved) {
       print(order, moved.from, terminal)
       return EXIT.ok
     }
-    const why =
-      moved.isAborted === true ? `ended by ${String(caught)}` : `these are still in use: ${moved.inTheWay}`
+    const { inTheWay } = moved
+    const why = inTheWay === null ? `ended by ${String(caught)}` : `these are still in use: ${inTheWay}`
     terminal.err.write(`lockpool: nothing was changed, ${why}\n`)
     return caught ?? EXIT.busy
   } catch (error) {

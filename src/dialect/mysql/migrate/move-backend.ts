@@ -39,12 +39,11 @@ export interface Move {
 
 /**
  * The result. `from` is null if no pool had recorded a backend. `inTheWay` lists in words who still uses the old
- * backend, or moves the namespace; `isAborted` means that the signal came first. With both nothing has changed.
+ * backend, or moves the namespace; null if the signal came first. Then nothing has changed.
  */
 export type Moved =
-  | { readonly from: Kind | null }
-  | { readonly inTheWay: string; readonly isAborted?: undefined }
-  | { readonly isAborted: true }
+  | { readonly isMoved: true; readonly from: Kind | null }
+  | { readonly isMoved: false; readonly inTheWay: string | null }
 
 /** What a move needs. */
 export interface MovePorts {
@@ -116,7 +115,7 @@ class BackendMove {
   async run(): Promise<Moved> {
     const { by } = this.#move
     const before = await this.#read(this.#server)
-    if (!(await this.#isAlone())) return { inTheWay: moverIn(await this.#read(this.#server)) }
+    if (!(await this.#isAlone())) return { isMoved: false, inTheWay: moverIn(await this.#read(this.#server)) }
     const record = await this.#begin()
     const previous = record.backend.slice(MOVING_FROM.length)
     const from = kindOf(previous)
@@ -124,15 +123,15 @@ class BackendMove {
       const inTheWay = from === this.#move.to ? null : await this.#untilQuiet(from)
       if (inTheWay === null && from !== this.#move.to) {
         await this.#end(record)
-        return { from }
+        return { isMoved: true, from }
       }
       await this.#putBack(before, previous)
-      if (inTheWay === null) return { from }
-      return inTheWay === 'aborted' ? { isAborted: true } : { inTheWay: inTheWay.join(', ') }
+      if (inTheWay === null) return { isMoved: true, from }
+      return { isMoved: false, inTheWay: inTheWay === 'aborted' ? null : inTheWay.join(', ') }
     } catch (error) {
       const now = await this.#putBack(before, previous)
       // The server has committed, and only its answer was lost.
-      if (now?.usedBy === by && kindOf(now.backend) === this.#move.to) return { from }
+      if (now?.usedBy === by && kindOf(now.backend) === this.#move.to) return { isMoved: true, from }
       throw error
     }
   }
