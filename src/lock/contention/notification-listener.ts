@@ -74,6 +74,7 @@ export class NotificationListener<C extends object> {
   #cancelIgnore: Cancel | null = null
   #current: { readonly connection: C & Lease; readonly listening: ListeningConnection } | null = null
   #isClosed = false
+  #reported: string | null = null
 
   constructor(
     pool: ConnectionPool<C>,
@@ -145,6 +146,7 @@ export class NotificationListener<C extends object> {
       onWakeUp: (keyId, sender) => this.#host.woken(keyId, sender),
       onTicket: (keyId, sender) => this.#host.ticketReceived(keyId, sender),
       onMessage: (message, sender) => this.#host.messageReceived(message, sender),
+      onProblem: (message) => this.#report(message),
       onPublicMessage: () => void (this.#strangers.spend() || this.#ignorePublic()),
       onEnd: (cause) => {
         end = cause
@@ -166,6 +168,13 @@ export class NotificationListener<C extends object> {
     if (this.#waiters === 0)
       this.#cancelTimer = this.#clock.after(LINGER_MS, () => void this.#stopListening('off'))
     else this.#host.listening()
+  }
+
+  /** Lasting problems are reported once, not each time a caller waits. */
+  #report(problem: string): void {
+    if (this.#reported === problem) return
+    this.#reported = problem
+    this.#host.warn(problem)
   }
 
   #ignorePublic(): void {

@@ -9,6 +9,7 @@ import type { OwnValue } from '../connection/own-query.js'
 import { HEARTBEAT } from '../connection/heartbeat-sql.js'
 import { ServerConnection } from '../connection/server-connection.js'
 import { listenTo, unlistenTo } from '../notify/notify-sql.js'
+import type { ListenCheck } from './listen-check.js'
 import { MEMBER_CHANNEL } from './batch-sql.js'
 import { PLACES } from './member-sql.js'
 
@@ -18,6 +19,7 @@ export interface ListeningHost {
   readonly waits: Waits
   readonly handlers: NotificationHandlers
   readonly random: Random
+  readonly listenCheck: ListenCheck
 }
 
 /** The pool's connection `poller` polls the rows. It also listens if it keeps its server session. */
@@ -28,7 +30,8 @@ export async function listenForRows(
 ): Promise<ListeningConnection> {
   poller.isPrompt = true
   const isDirect = await leadsToOwnSession(poller)
-  const source = listenConfig === null ? (isDirect ? poller : null) : await open(listenConfig)
+  const own = isDirect ? poller : null
+  const source = listenConfig === null ? own : ((await openTested(listenConfig, poller, host)) ?? own)
   const watch = new RowWatch({
     ...host,
     poller: pollerOn(poller, isDirect),
@@ -81,6 +84,24 @@ function sourceOn(connection: ServerConnection, poller: ServerConnection): Notif
 
 const listenToMember = (memberId: string): string => listenTo(`${MEMBER_CHANNEL}${memberId}`)
 const unlistenToMember = (memberId: string): string => unlistenTo(`${MEMBER_CHANNEL}${memberId}`)
+
+/** Null if the connection receives no notifications. Then the pool warns. */
+async function openTested(
+  config: pg.ClientConfig,
+  poller: ServerConnection,
+  { listenCheck, handlers, random }: ListeningHost,
+): Promise<ServerConnection | null> {
+  if (listenCheck.isUseless) return null
+  const opened = await open(config)
+  const problem = await listenCheck.test(opened, poller, random).catch((error: unknown) => {
+    opened.destroy()
+    throw error
+  })
+  if (problem === null) return opened
+  opened.destroy()
+  handlers.onProblem?.(problem)
+  return null
+}
 
 function open(config: pg.ClientConfig): Promise<ServerConnection> {
   return ServerConnection.open(config, AbortSignal.timeout(OPEN_TIMEOUT_MS))

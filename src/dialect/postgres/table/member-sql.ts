@@ -140,3 +140,11 @@ WHERE ${IS_CURRENT} AND l.key {=} ANY ($1::bigint[])
 /** The first statement to a server. */
 export const TABLE_SERVER = `
 SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_is_in_recovery() AS is_standby`
+
+/** Tests whether another connection receives notifications of this one. */
+export const NOTIFY_CHANNEL = `SELECT pg_catalog.pg_notify($1::pg_catalog.text, '')`
+
+/** The same for all connections to this database of this server. */
+export const PLACE_OF_SERVER: string = own(`
+SELECT pg_catalog.concat_ws(' ', database.oid, extract(epoch FROM pg_catalog.pg_postmaster_start_time())) AS place
+FROM pg_catalog.pg_database AS database WHERE database.datname {=} pg_catalog.current_database()`)

@@ -18,6 +18,7 @@ import { writeNames } from '../records/key-names.js'
 import { join } from './join.js'
 import { encodeTableKey, encodeTableSemaphore } from './key.js'
 import { readTableLeader, recordTableLeader } from './leader.js'
+import { ListenCheck } from './listen-check.js'
 import { listenForRows } from './listening.js'
 
 /** The capabilities of rows with leases. */
@@ -38,6 +39,7 @@ export class TableDialect
 {
   readonly can: Capabilities = ROWS
   readonly hashOf: (keyId: string) => number = hashOf
+  readonly #listenCheck = new ListenCheck()
 
   encodeKey(key: LockKey, namespace: string): KeyCode {
     return encodeTableKey(key, namespace)
@@ -57,6 +59,7 @@ export class TableDialect
       waits: this.waits,
       handlers,
       random,
+      listenCheck: this.#listenCheck,
     })
   }
 
