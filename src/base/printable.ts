@@ -40,7 +40,7 @@ export function jsonLine(value: unknown): string {
 
 /** A word for the command line of a shell, which reads it as `text`. Harmful characters are escaped as in bash and zsh. */
 export function shellWord(text: string): string {
-  if (/^[\w./:@%+,][\w./:@%+,=-]*$/.test(text)) return text
+  if (/^[\w./:@%+,-][\w./:@%+,=-]*$/.test(text)) return text
   const isSafe = printable(text) === text
   if (isSafe) return `'${text.replaceAll("'", String.raw`'\''`)}'`
   return `$'${text.replaceAll(/[\\']/g, String.raw`\$&`).replaceAll(HARMFUL, escaped)}'`

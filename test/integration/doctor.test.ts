@@ -54,6 +54,70 @@ test('a role without privileges gets notifications', async () => {
   }
 })
 
+test('a role without rights on the schema learns what works for it, check by check', async () => {
+  await world.database.query(`CREATE SCHEMA lockpool; CREATE ROLE stranger LOGIN PASSWORD 'x'`)
+  await lockpool(['install', '--backend', 'table'], { url: world.database.url }).ended
+  try {
+    const url = new URL(world.database.url)
+    url.username = 'stranger'
+    url.password = 'x'
+    const { status, find, report } = await doctor(url.href)
+
+    expect(status).toBe(0)
+    expect(report.checks.filter((check) => check.status === 'failure')).toEqual([])
+    expect(find('locks').text).toMatch(/^a lock was acquired/)
+    expect(find('tokens')).toMatchObject({
+      status: 'warning',
+      advice: expect.stringContaining('lockpool install --role stranger --url postgres://OWNER@127.0.0.1:'),
+    })
+    expect(find('backend').text).toMatch(/may not read/)
+
+    const rows = lockpool(['run', '--backend', 'table', 'key', '--', 'true'], { url: url.href })
+    expect(await rows.ended).not.toBe(0)
+    expect(rows.err).toMatch(/this role may not use the tables of backend "table"/)
+  } finally {
+    await world.database.query('DROP SCHEMA lockpool CASCADE; DROP ROLE stranger')
+  }
+})
+
+test('it decides for no pool how locks are kept, and names a move that was broken off', async () => {
+  await lockpool(['install'], { url: world.database.url }).ended
+  try {
+    const { find } = await doctor(world.database.url)
+    expect(find('backend').text).toMatch(/the first pool decides/)
+    const { rows } = await world.database.query('SELECT FROM lockpool.backend')
+    expect(rows).toEqual([])
+
+    await world.database.query(
+      `INSERT INTO lockpool.backend (namespace, backend, used_by) VALUES ('a', 'moving from table', 'process 7')`,
+    )
+    expect((await doctor(world.database.url)).find('backend')).toMatchObject({
+      status: 'warning',
+      text: expect.stringMatching(/a move of namespace "a" .* was broken off/),
+      advice: expect.stringMatching(/: lockpool migrate-backend --to advisory --namespace a$/),
+    })
+  } finally {
+    await world.database.query('DROP SCHEMA lockpool CASCADE')
+  }
+})
+
+test('a statement that the server refuses does not make the connection or locks fail', async () => {
+  await world.database.query(`CREATE ROLE blinded LOGIN PASSWORD 'x'`)
+  await world.database.query('REVOKE SELECT ON pg_catalog.pg_settings FROM PUBLIC')
+  try {
+    const url = new URL(world.database.url)
+    url.username = 'blinded'
+    url.password = 'x'
+    const { find, report } = await doctor(url.href)
+
+    expect([find('connection').status, find('facts').status]).toEqual(['ok', 'warning'])
+    expect(find('facts').text).toMatch(/permission denied/)
+    expect(report.checks.map(({ name }) => name)).toEqual(['connection', 'facts', 'locks'])
+  } finally {
+    await world.database.query('GRANT SELECT ON pg_catalog.pg_settings TO PUBLIC; DROP ROLE blinded')
+  }
+})
+
 test('an unreachable server is a failure with advice, and without secrets', async () => {
   const refused = lockpool(['doctor'], { url: 'postgres://u:secret@127.0.0.1:1/db' })
 

@@ -3,8 +3,6 @@ import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
 import type { FakeConnection } from '../../src/testing/fake-connection.js'
 import type { FakeServer } from '../../src/testing/fake-server.js'
 import type { Gate } from './gate.js'
-import { SimProcedureDialect } from './rows/procedure-dialect.js'
-import { ProcedureServer } from './rows/procedure-server.js'
 import { SimRowDialect, type RowPorts } from './rows/row-dialect.js'
 import type { RowWorld } from './rows/row-world.js'
 
@@ -30,17 +28,13 @@ export function rowPortsThrough(
   world: RowWorld,
   own: OwnPorts,
 ): ProcessPorts {
-  const ports: RowPorts = {
+  const dialect = new SimRowDialect({
     ...own,
     server: world.rows,
     send: (connection, work) => gate.answered(world.send(connection, work)),
     arrive: (act) => gate.arrive(act),
     hear: world.hear,
-  }
-  const dialect =
-    world.rows instanceof ProcedureServer
-      ? new SimProcedureDialect({ ...ports, server: world.rows })
-      : new SimRowDialect(ports)
+  })
   return { ...factoryThrough(gate, factory), dialect }
 }
 

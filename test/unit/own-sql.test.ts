@@ -24,6 +24,7 @@ const UNDER_OUR_OWN_PATH: Readonly<Record<string, readonly string[]>> = {
     'records/key-names-sql KEY_NAMES',
     'records/report-sql REPORTS',
     'doctor/doctor-sql DOCTOR_FACTS',
+    'doctor/doctor-sql BACKENDS',
     'reset/reach-sql reachStatement',
   ],
   'by a lock session, whose settings are in force': [

@@ -1,47 +1,26 @@
+import type { ClientConfig } from 'pg'
 import { systemClock } from '../../base/clock.js'
 import { ConnectionError } from '../../base/errors.js'
+import { inTime } from '../../base/in-time.js'
 import { systemRandom } from '../../base/random.js'
-import type { LockPool } from '../../lock/lock-pool.js'
-import type { LockPoolOptions } from '../../lock/lock-pool-options.js'
+import type { ServerConnection } from '../../dialect/postgres/connection/server-connection.js'
+import { LockPool } from '../../postgres-lock-pool.js'
+import { openConnection } from '../server.js'
+import { LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } from '../doctor/doctor-sql.js'
 import { latencyOf, type Figures, type Latency, type Rate } from './figures.js'
 
-/** What the measurements use of a connection. */
-export interface BenchConnection {
-  /** The shortest statement that the server answers. */
-  roundTrip(): Promise<unknown>
-  close(): Promise<void>
-}
-
-/** What the measurements use of a pool, for every database. */
-export interface BenchPool extends Pick<LockPool<object>, 'acquire' | 'snapshot' | 'close'> {
-  ready(): Promise<unknown>
-}
-
-/** The server that is measured. */
-export interface BenchServer<Connection extends BenchConnection = BenchConnection> {
-  open(): Promise<Connection>
-  makePool(options: LockPoolOptions): BenchPool
-  /** How a session wakes another one; null if waiters poll, because the server cannot wake them. */
-  readonly wakeUp: {
-    readonly name: string
-    /** Prepares two connections, and returns what wakes the second one from the first one. */
-    prepare(sender: Connection, listener: Connection, mark: string): Promise<WakeOnce>
-  } | null
-}
-
-/** Wakes once, and returns how long that took, in milliseconds. */
-export type WakeOnce = () => Promise<number>
-
 export interface BenchOrder {
+  readonly config: ClientConfig
   /** The duration of each measurement. */
   readonly ms: number
   readonly callers: number
+  readonly hasTokens: boolean
 }
 
 /** The time limit for steps that are normally short. Behind a pooler a notification may never arrive. */
-export const ANSWER_LIMIT_MS = 10_000
+const ANSWER_LIMIT_MS = 10_000
 
-export function noNotification(): Error {
+function noNotification(): Error {
   return new ConnectionError(
     'notifications do not arrive, so releases cannot wake waiting callers: see lockpool doctor',
   )
@@ -50,46 +29,33 @@ export function noNotification(): Error {
 /** For many callers, more sessions would gain nothing. */
 const CONNECTIONS = 4
 
-/** Every key that the measurements lock. */
-export function keysOf(callers: number): string[] {
-  return [ONE, BALL, HOT, ...Array.from({ length: callers }, (_, caller) => ownKey(caller))]
-}
-
-const ONE = 'one'
-const BALL = 'ball'
-const HOT = 'hot'
-
-function ownKey(caller: number): string {
-  return `own ${caller}`
-}
-
 /** Runs the measurements one after the other, so that none disturbs another. */
-export class Bench<Connection extends BenchConnection> {
-  readonly #server: BenchServer<Connection>
+export class Bench {
   readonly #order: BenchOrder
   readonly #say: (what: string) => void
   /** Keys that no other program uses. */
-  readonly namespace: string = `lockpool bench ${systemRandom.next()}`
+  readonly #namespace = `lockpool bench ${systemRandom.next()}`
 
-  constructor(server: BenchServer<Connection>, order: BenchOrder, say: (what: string) => void) {
-    this.#server = server
+  constructor(order: BenchOrder, say: (what: string) => void) {
     this.#order = order
     this.#say = say
   }
 
   async run(): Promise<Figures> {
-    await this.#withConnections((connection) => repeat(100, () => connection.roundTrip()))
+    await this.#withConnections((connection) => repeat(100, () => connection.query(NOTHING)))
     const latencies = [
       await this.#step('round trip', (name) => this.#roundTrip(name)),
-      ...(await this.#wakeUps()),
+      await this.#step('notification', (name) => this.#notification(name)),
       await this.#step('one lock: acquire', (name) => this.#oneLock(name)),
       await this.#step('hand-off between two pools', (name) => this.#handOff(name)),
     ]
     const { callers } = this.#order
     const rates = [
-      await this.#step('one caller', (name) => this.#crowd(name, 1, ownKey)),
-      await this.#step(`${callers} callers`, (name) => this.#crowd(name, callers, ownKey)),
-      await this.#step(`${callers} callers, one key`, (name) => this.#crowd(name, callers, () => HOT)),
+      await this.#step('one caller', (name) => this.#crowd(name, 1, (caller) => `own ${caller}`)),
+      await this.#step(`${callers} callers`, (name) =>
+        this.#crowd(name, callers, (caller) => `own ${caller}`),
+      ),
+      await this.#step(`${callers} callers, one key`, (name) => this.#crowd(name, callers, () => 'hot')),
     ]
     return { latencies, rates }
   }
@@ -101,24 +67,27 @@ export class Bench<Connection extends BenchConnection> {
 
   #roundTrip(name: string): Promise<Latency> {
     return this.#withConnections(async (connection) =>
-      latencyOf(name, await this.#timed(() => connection.roundTrip())),
+      latencyOf(name, await this.#timed(() => connection.query(NOTHING))),
     )
   }
 
   /** From one session to another, as a waiting process is woken. */
-  async #wakeUps(): Promise<Latency[]> {
-    const { wakeUp } = this.#server
-    if (wakeUp === null) return []
-    const latency = await this.#step(wakeUp.name, (name) =>
-      this.#withConnections(async (sender, listener) => {
-        const wake = await wakeUp.prepare(sender, listener, this.namespace)
-        const samples: number[] = []
-        const until = systemClock.now() + this.#order.ms
-        while (systemClock.now() < until || samples.length === 0) samples.push(await wake())
-        return latencyOf(name, samples)
-      }),
-    )
-    return [latency]
+  #notification(name: string): Promise<Latency> {
+    return this.#withConnections(async (sender, listener) => {
+      let heard: (payload: string | undefined) => void = () => undefined
+      listener.on('notification', ({ payload }) => heard(payload))
+      await listener.query(LISTEN_TO_DOCTOR)
+      let count = 0
+      const samples = await this.#timed(() => {
+        const mark = `${this.#namespace} ${count++}`
+        const arrival = new Promise<void>((resolve, reject) => {
+          heard = (payload) => payload === mark && resolve()
+          sender.query(NOTIFY_DOCTOR, [mark]).catch(reject)
+        })
+        return inTime(systemClock, ANSWER_LIMIT_MS, arrival, noNotification)
+      })
+      return latencyOf(name, samples)
+    })
   }
 
   #oneLock(name: string): Promise<Latency> {
@@ -127,7 +96,7 @@ export class Bench<Connection extends BenchConnection> {
       const until = systemClock.now() + this.#order.ms
       while (systemClock.now() < until) {
         const since = systemClock.now()
-        const lock = await pool!.acquire(ONE)
+        const lock = await pool!.acquire('one')
         samples.push(systemClock.now() - since)
         await lock.release()
       }
@@ -140,9 +109,9 @@ export class Bench<Connection extends BenchConnection> {
     return this.#withPools(2, async (pools) => {
       const samples: number[] = []
       const until = systemClock.now() + this.#order.ms
-      let held = await pools[0]!.acquire(BALL)
+      let held = await pools[0]!.acquire('ball')
       for (let turn = 1; systemClock.now() < until || samples.length === 0; turn++) {
-        const next = pools[turn % 2]!.acquire(BALL)
+        const next = pools[turn % 2]!.acquire('ball')
         // If another error closes the pool, this request is refused too; that other error is reported.
         next.catch(() => undefined)
         await isWaitingIn(pools[turn % 2]!)
@@ -187,10 +156,10 @@ export class Bench<Connection extends BenchConnection> {
     return samples
   }
 
-  async #withConnections<T>(use: (a: Connection, b: Connection) => Promise<T>): Promise<T> {
-    const opened: Connection[] = []
-    const open = async (): Promise<Connection> => {
-      const connection = await this.#server.open()
+  async #withConnections<T>(use: (a: ServerConnection, b: ServerConnection) => Promise<T>): Promise<T> {
+    const opened: ServerConnection[] = []
+    const open = async (): Promise<ServerConnection> => {
+      const connection = await openConnection(this.#order.config)
       opened.push(connection)
       return connection
     }
@@ -201,17 +170,22 @@ export class Bench<Connection extends BenchConnection> {
     }
   }
 
-  async #withPools<T>(count: number, use: (pools: readonly BenchPool[]) => Promise<T>): Promise<T> {
-    const { callers, ms } = this.#order
-    const pools = Array.from({ length: count }, () =>
-      this.#server.makePool({
+  async #withPools<T>(count: number, use: (pools: readonly LockPool[]) => Promise<T>): Promise<T> {
+    const { config: connection, callers, hasTokens } = this.#order
+    const pools = Array.from({ length: count }, () => {
+      const options = {
         max: CONNECTIONS,
         maxWaiting: callers + 1,
-        acquireTimeoutMs: 2 * ANSWER_LIMIT_MS + ms,
+        acquireTimeoutMs: 2 * ANSWER_LIMIT_MS + this.#order.ms,
         keyNames: 'off',
-        namespace: this.namespace,
-      }),
-    )
+      } as const
+      return new LockPool({
+        connection,
+        namespace: this.#namespace,
+        fencing: hasTokens ? 'auto' : 'off',
+        ...options,
+      })
+    })
     try {
       await Promise.all(pools.map((pool) => pool.ready()))
       return await use(pools)
@@ -222,7 +196,7 @@ export class Bench<Connection extends BenchConnection> {
 }
 
 /** Waits until a caller of the pool can be woken: before that, a release would not be a hand-off. */
-async function isWaitingIn(pool: BenchPool): Promise<void> {
+async function isWaitingIn(pool: LockPool): Promise<void> {
   const until = systemClock.now() + ANSWER_LIMIT_MS
   while (systemClock.now() < until) {
     const { keys, listener } = pool.snapshot()

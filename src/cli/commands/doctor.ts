@@ -5,7 +5,7 @@ import { Deferred } from '../../base/deferred.js'
 import { ConnectionError } from '../../base/errors.js'
 import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, connectionSource, withSourceNames } from '../connection.js'
-import { examine, explainUnreachable } from '../doctor/checks.js'
+import { examine, explainRefusal, explainUnreachable } from '../doctor/checks.js'
 import type { Check, CheckStatus } from '../doctor/verdict.js'
 import { EXIT, exitRows } from '../exit-codes.js'
 import { parseDuration } from '../durations.js'
@@ -14,7 +14,8 @@ import { examineServe, openFilesLimit } from '../doctor/serve-checks.js'
 import { toggle, type Flag } from '../flags.js'
 import { LOCK_POOL_OPTIONS } from '../../lock/lock-pool-options.js'
 import { jsonLine, printable } from '../../base/printable.js'
-import { isMysql, refuseInMysql } from '../mysql/address.js'
+import { isMysql } from '../mysql/address.js'
+import type { ServerConnection } from '../../dialect/postgres/connection/server-connection.js'
 import { configOf, explainFailure, hangUp, openConnection } from '../server.js'
 import { COLOR_ENVIRONMENT, type Paint, type Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
@@ -77,7 +78,6 @@ export const command: Command<DoctorFlags> = {
   ],
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool doctor takes no arguments')
-    refuseInMysql(flags.url, flags, 'serve', 'patroni')
     const wishes = {
       leaseMs: flags.lease ?? LOCK_POOL_OPTIONS.leaseMs.default,
       patroni: flags.patroni ?? null,
@@ -102,9 +102,7 @@ async function checksOf(
 ): Promise<Check[] | number> {
   if (isMysql(url)) {
     const { examineMysql } = await import('../mysql/doctor.js')
-    return examineMysql({ url, source: sourceInWords(url), leaseMs: wishes.leaseMs }).catch(
-      (error: unknown) => explainFailure(error, terminal),
-    )
+    return examineMysql(url, sourceInWords(url)).catch((error: unknown) => explainFailure(error, terminal))
   }
   const config = await configOf({ url, applicationName: 'lockpool doctor' }, terminal)
   return typeof config === 'number' ? config : look(config, sourceInWords(url), wishes)
@@ -112,25 +110,31 @@ async function checksOf(
 
 async function look(config: ClientConfig, source: string, wishes: Wishes): Promise<Check[]> {
   const { explain } = await import('../../dialect/postgres/connection/server-errors.js')
-  const { gatherFacts } = await import('../doctor/gather.js')
-  try {
-    const connection = await openConnection(config)
-    const stalled = new Deferred<never>()
-    const cancel = systemClock.after(ANSWER_LIMIT_MS, () =>
-      stalled.reject(new ConnectionError(`the server has not answered for ${ANSWER_LIMIT_MS / 1000} s`)),
-    )
-    try {
-      const facts = await Promise.race([gatherFacts(connection, config, source, wishes), stalled.promise])
-      return [...examine(facts), ...(wishes.isForServe ? examineServe(facts, openFilesLimit()) : [])]
-    } finally {
-      cancel()
-      await hangUp(connection)
-    }
-  } catch (error) {
+  const { gatherFacts, tryToLock } = await import('../doctor/gather.js')
+  const messageOf = (error: unknown): string => {
     // The user should see the stack of a bug.
     if (error instanceof TypeError || error instanceof InvariantError) throw error
-    const message = withSourceNames(explain(error).message)
-    return [explainUnreachable(codeOf(error), message, source)]
+    return withSourceNames(explain(error).message)
+  }
+  let connection: ServerConnection
+  try {
+    connection = await openConnection(config)
+  } catch (error) {
+    return [explainUnreachable(codeOf(error), messageOf(error), source)]
+  }
+  const stalled = new Deferred<never>()
+  const cancel = systemClock.after(ANSWER_LIMIT_MS, () =>
+    stalled.reject(new ConnectionError(`the server has not answered for ${ANSWER_LIMIT_MS / 1000} s`)),
+  )
+  try {
+    const facts = await Promise.race([gatherFacts(connection, config, source, wishes), stalled.promise])
+    return [...examine(facts), ...(wishes.isForServe ? examineServe(facts, openFilesLimit()) : [])]
+  } catch (error) {
+    // One statement that is refused says nothing about locks.
+    return explainRefusal(messageOf(error), source, { lockSession: await tryToLock(config) })
+  } finally {
+    cancel()
+    await hangUp(connection)
   }
 }
 

@@ -1,17 +1,9 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
-import type { Verdict } from './verdict.js'
+import { ok, warning, type Verdict } from './verdict.js'
 import type { AvailabilityFacts } from './doctor-facts.js'
 import { leaseRule, USUAL_TIMES, type FailOverTimes } from './lease-rule.js'
 
 type Look = (facts: AvailabilityFacts) => Verdict
-
-function ok(text: string): Verdict {
-  return { status: 'ok', text, advice: null }
-}
-
-function warning(text: string, advice: string): Verdict {
-  return { status: 'warning', text, advice }
-}
 
 /** The first version in which a leader that was frozen does not take the lead again when it is thawed. */
 const SAFE_PATRONI = [3, 0, 3]

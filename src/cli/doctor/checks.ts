@@ -2,22 +2,12 @@ import { durationInWords } from '../../inspect/durations-in-words.js'
 import { isTooOld, SNAPSHOT_ADVICE, snapshotInWords } from '../../inspect/old-snapshot.js'
 import { shareRules } from '../../lock/share-plan.js'
 import { AVAILABILITY_CHECKS } from './availability-checks.js'
-import type { Check, Verdict } from './verdict.js'
+import { failure, ok, warning, type Check, type Verdict } from './verdict.js'
+import { backendCheck } from './backend-check.js'
+import { installAdvice } from './advised-commands.js'
 import type { DoctorFacts } from './doctor-facts.js'
 
 type Examine = (facts: DoctorFacts) => Verdict
-
-function ok(text: string): Verdict {
-  return { status: 'ok', text, advice: null }
-}
-
-function warning(text: string, advice: string): Verdict {
-  return { status: 'warning', text, advice }
-}
-
-function failure(text: string, advice: string): Verdict {
-  return { status: 'failure', text, advice }
-}
 
 /** The first version with `idle_session_timeout`. */
 const OLDEST_VERSION = 140_000
@@ -72,7 +62,7 @@ const CHECKS: Readonly<Record<string, Examine>> = {
         )
       : failure(
           'there is a pooler in between, and statements may reach any session',
-          'Connect lockpool to the server directly, or through session pooling (PgBouncer: pool_mode = session).',
+          "Connect lockpool to the server directly, or through session pooling (PgBouncer: pool_mode = session), or use backend: 'table' (lockpool run --backend table), which works through any pooler.",
         )
   },
 
@@ -88,13 +78,15 @@ const CHECKS: Readonly<Record<string, Examine>> = {
             `The error is ${lockSession.code}: see docs/reference/errors.md.`,
           ),
 
-  tokens: ({ server: { may_draw_tokens, may_create_schema, has_schema } }) => {
+  backend: ({ backends, server, address, source }) => backendCheck(backends, server, address, source),
+
+  tokens: ({ server: { may_draw_tokens, may_create_schema, has_schema, ...server }, address }) => {
     if (may_draw_tokens) return ok('fencing tokens are available')
     if (!has_schema && may_create_schema)
       return ok('the schema lockpool does not exist yet; the first pool creates it')
     return warning(
       'fencing tokens and strict mode are not available to this role',
-      'Run as the owner: lockpool install --role ROLE. Locks alone do not need it.',
+      `${installAdvice(server, address)} Locks alone do not need it.`,
     )
   },
 
@@ -112,7 +104,10 @@ const CHECKS: Readonly<Record<string, Examine>> = {
         : 'ages of locks are not recorded; lockpool install creates the table',
     ),
 
-  messages: ({ server: { may_read_secret, is_secret_public, has_schema, may_create_schema } }) => {
+  messages: ({
+    server: { may_read_secret, is_secret_public, has_schema, may_create_schema, ...server },
+    address,
+  }) => {
     if (is_secret_public)
       return warning(
         'all roles may read the secret that protects messages between processes',
@@ -123,7 +118,7 @@ const CHECKS: Readonly<Record<string, Examine>> = {
       return ok('there is no secret for messages between processes yet; the first pool creates it')
     return warning(
       `this role cannot read the secret for messages between processes${has_schema ? '' : ', and there is none'}: deadlocks between processes are not detected, and any role can cause needless wake-ups`,
-      'Run as the owner: lockpool install --role ROLE. Locks alone do not need it.',
+      `${installAdvice(server, address)} Locks alone do not need it.`,
     )
   },
 
@@ -260,6 +255,23 @@ export function examine(facts: DoctorFacts): Check[] {
   return [
     ...checks,
     ...Object.entries(AVAILABILITY_CHECKS).map(([name, look]) => ({ name, ...look(availability) })),
+  ]
+}
+
+/** The checks if the facts cannot be gathered, though the server accepts the connection. */
+export function explainRefusal(
+  message: string,
+  source: string,
+  facts: Pick<DoctorFacts, 'lockSession'>,
+): Check[] {
+  const text = `the server does not show what the other checks need: ${message}`
+  return [
+    { name: 'connection', ...ok(`the server accepts it (the address is from ${source})`) },
+    {
+      name: 'facts',
+      ...warning(text, 'This need not be a fault of the address. Locks were tried nevertheless.'),
+    },
+    { name: 'locks', ...CHECKS['locks']!(facts as DoctorFacts) },
   ]
 }
 

@@ -20,8 +20,20 @@ export interface DoctorFacts {
   readonly lockSession: LockSessionOutcome | null
   /** The oldest snapshot of the sessions in this database, if its locks are rows: see `ServerFacts`. Otherwise undefined. */
   readonly oldSnapshot?: OldSnapshot | null
+  /** The record of the default namespace, and those of moves. Undefined if there are none that this role may read. */
+  readonly backends?: readonly BackendRecord[]
   /** The facts that matter in a failover; undefined on a standby. */
   readonly availability?: AvailabilityFacts
+}
+
+/** A row of BACKENDS: how the locks of a namespace are kept. */
+export interface BackendRecord {
+  readonly namespace: string
+  readonly backend: string
+  readonly used_by: string
+  readonly since: string
+  /** During a move: whether its process is alive. */
+  readonly is_alive: boolean
 }
 
 /** What matters when the primary changes. */
@@ -76,6 +88,7 @@ export interface ServerRow {
   readonly may_report: boolean
   readonly may_read_secret: boolean
   readonly is_secret_public: boolean
+  readonly may_read_backends: boolean
   readonly is_encrypted: boolean
   /** In the units of `pg_settings`. */
   readonly settings: Readonly<Partial<Record<SettingName, number>>>

@@ -1,3 +1,5 @@
+import { MOVE_CLASS } from '../../dialect/postgres/keys/key.js'
+import { MOVING_FROM } from '../../dialect/postgres/schema/backend-sql.js'
 import { momentText } from '../../dialect/postgres/connection/moment-sql.js'
 
 /** The queries of the doctor. They change nothing. */
@@ -42,7 +44,13 @@ SELECT
   EXISTS (
     SELECT
     FROM pg_catalog.pg_class AS class, aclexplode(class.relacl) AS granted
-    WHERE class.oid = to_regclass('lockpool.secret') AND granted.grantee = 0) AS is_secret_public,
+    -- to_regclass would be an error for a role that may not use the schema.
+    WHERE class.relnamespace = to_regnamespace('lockpool') AND class.relname = 'secret' AND granted.grantee = 0
+  ) AS is_secret_public,
+  coalesce(
+    has_schema_privilege(to_regnamespace('lockpool'), 'USAGE')
+      AND has_table_privilege(to_regclass('lockpool.backend'), 'SELECT'),
+    false) AS may_read_backends,
   coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
   coalesce(
     (SELECT jsonb_object_agg(name, setting::numeric)
@@ -50,6 +58,24 @@ SELECT
     WHERE name IN ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'statement_timeout',
       'tcp_keepalives_idle', 'deadlock_timeout')),
     '{}') AS settings`
+
+/**
+ * How the locks of the default namespace are kept, and all moves, as JSON. `is_alive` is true while the process of a move
+ * holds its lock.
+ */
+export const BACKENDS: string = `
+SELECT coalesce(jsonb_agg(record ORDER BY record.namespace), '[]')::text AS records
+FROM (
+  SELECT backend.namespace, backend.backend, backend.used_by, backend.since::text AS since, EXISTS (
+    SELECT FROM pg_catalog.pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = ${MOVE_CLASS}
+      AND objid = (hashtext(backend.namespace)::bigint & 4294967295)::oid
+      AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+  ) AS is_alive
+  FROM lockpool.backend AS backend
+  WHERE backend.namespace = '' OR starts_with(backend.backend, '${MOVING_FROM}')
+  ORDER BY backend.namespace LIMIT 20
+) AS record`
 
 /** The shortest possible round trip. */
 export const NOTHING = `SELECT`

@@ -9,16 +9,27 @@ import { serverName } from '../../dialect/postgres/timeline/server-identity.js'
 import { SERVER_FACTS } from '../../dialect/postgres/inspect/inspect-sql.js'
 import { lookAtSnapshots } from '../../dialect/postgres/inspect/old-snapshot.js'
 import type { ServerConnection } from '../../dialect/postgres/connection/server-connection.js'
-import { LockPool } from '../../postgres-lock-pool.js'
+import { PostgresDialect } from '../../dialect/postgres/postgres-dialect.js'
+import { PostgresFactory } from '../../dialect/postgres/pool/factory.js'
+import { resolveLockPoolOptions } from '../../lock/lock-pool-options.js'
+import { LockPool } from '../../lock/lock-pool.js'
 import type {
   AvailabilityFacts,
   AvailabilityRow,
+  BackendRecord,
   DoctorFacts,
   LockSessionOutcome,
   ServerRow,
 } from './doctor-facts.js'
 import { askPatroni } from './patroni.js'
-import { AVAILABILITY, DOCTOR_FACTS, LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } from './doctor-sql.js'
+import {
+  AVAILABILITY,
+  BACKENDS,
+  DOCTOR_FACTS,
+  LISTEN_TO_DOCTOR,
+  NOTHING,
+  NOTIFY_DOCTOR,
+} from './doctor-sql.js'
 
 /** Enough for a stable median. */
 const ROUND_TRIPS = 21
@@ -62,6 +73,7 @@ export async function gatherFacts(
     server,
     announcedPid: connection.processID,
     lockTable: { used, capacity },
+    ...(server.may_read_backends ? { backends: await readBackends(connection) } : {}),
     ...(hasRows ? { oldSnapshot: await lookAtSnapshots(connection) } : {}),
     clockOffsetMs: Date.parse(server.at) - (askedAt + answeredAt) / 2,
     roundTripMs: await measureRoundTrip(connection),
@@ -70,6 +82,11 @@ export async function gatherFacts(
     lockSession: server.is_standby ? null : await tryToLock(config),
     ...(server.is_standby ? {} : { availability: await availabilityOf(connection, config, wishes) }),
   }
+}
+
+async function readBackends(connection: ServerConnection): Promise<BackendRecord[]> {
+  const { records } = await lookOnce<{ records: string }>(connection, BACKENDS)
+  return JSON.parse(records) as BackendRecord[]
 }
 
 async function availabilityOf(
@@ -120,16 +137,14 @@ async function measureNotification(connection: ServerConnection): Promise<number
 
 /**
  * Locks as a program would, so that it needs everything that a pool needs. Without tokens, for which it would create a
- * schema.
+ * schema, and without a record of the backend: the first program decides that.
  */
-async function tryToLock(connection: ClientConfig): Promise<LockSessionOutcome> {
+export async function tryToLock(config: ClientConfig): Promise<LockSessionOutcome> {
   const since = systemClock.now()
-  const locks = new LockPool({
-    connection,
-    min: 0,
-    max: 2,
-    fencing: 'off',
-    acquireTimeoutMs: LOCK_LIMIT_MS,
+  const options = { min: 0, max: 2, fencing: 'off', acquireTimeoutMs: LOCK_LIMIT_MS } as const
+  const locks = new LockPool(resolveLockPoolOptions(options, []), {
+    factory: new PostgresFactory(config, {}),
+    dialect: new PostgresDialect(),
   })
   try {
     const lock = await locks.acquire(`lockpool doctor ${systemRandom.next()}`)

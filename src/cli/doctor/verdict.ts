@@ -11,3 +11,15 @@ export interface Check {
 
 /** A check's result without its name, which is in the table. */
 export type Verdict = Omit<Check, 'name'>
+
+export function ok(text: string): Verdict {
+  return { status: 'ok', text, advice: null }
+}
+
+export function warning(text: string, advice: string): Verdict {
+  return { status: 'warning', text, advice }
+}
+
+export function failure(text: string, advice: string): Verdict {
+  return { status: 'failure', text, advice }
+}

@@ -59,18 +59,9 @@ function detail(lock: LockJson, state: StateJson, host: DetailHost): HTMLElement
   ]
 }
 
-/** The ids of members, which have locks with `backend: 'table'`, begin here. The pids of a server are smaller. */
-const FIRST_MEMBER = 2 ** 32
-
-function kindInWords({ kind, holders, waiters }: LockJson): string {
-  const isRow = [...holders, ...waiters].some(({ pid }) => pid !== null && pid >= FIRST_MEMBER)
-  return kind === 'advisory' && isRow ? 'leased row' : kind
-}
-
-function facts(lock: LockJson): HTMLElement {
-  const { kind, key, namespace, permits } = lock
+function facts({ kind, key, namespace, permits }: LockJson): HTMLElement {
   const rows: (readonly [string, string | null])[] = [
-    ['kind', kindInWords(lock)],
+    ['kind', kind],
     ['namespace', namespace],
     ['permits', permits === null ? null : String(permits)],
     ['key', kind === 'advisory' ? key : null],

@@ -7,7 +7,6 @@ import type {
   LinkSettings,
   ListeningConnection,
   LockLink,
-  RecordTables,
 } from '../dialect.js'
 import type { LeaderInfo, LeaderRecord } from '../leader.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
@@ -15,7 +14,6 @@ import type { NamedKey } from '../named-key.js'
 import type { SemaphoreCode } from '../permit-operation.js'
 import type { Queryable } from '../queryable.js'
 import { LeasedConnection } from './pool/leased-connection.js'
-import { findObjects, recordTables } from './schema/schema.js'
 import { claimBackend, isPlaceGone, type BackendClaim } from './schema/backend-claim.js'
 import { attach } from './session/attach.js'
 import { listen } from './notify/notifications.js'
@@ -104,10 +102,6 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
 
   writeReports(connection: PostgresConnection, rows: readonly ReportRow[], clockMs: number): Promise<void> {
     return writeReports(connection, rows, clockMs)
-  }
-
-  async findRecordTables(connection: PostgresConnection): Promise<RecordTables> {
-    return recordTables(await findObjects(LeasedConnection.beneath(connection)))
   }
 
   takeReleaseRequests(

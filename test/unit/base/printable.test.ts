@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { LockDeadlockError } from '../../../src/base/errors.js'
-import { asciiOf, jsonLine, printable, printableLines, quoted } from '../../../src/base/printable.js'
+import {
+  asciiOf,
+  jsonLine,
+  printable,
+  printableLines,
+  quoted,
+  shellWord,
+} from '../../../src/base/printable.js'
 import { explain } from '../../../src/dialect/postgres/connection/server-errors.js'
 import { holdersInWords } from '../../../src/dialect/postgres/transaction/transaction-words.js'
 import { keyInWords, semaphoreInWords } from '../../../src/dialect/key-words.js'
@@ -58,4 +65,17 @@ test.each([
   ],
 ])('%s is harmless in a message', (_, message) => {
   expect(message).not.toMatch(HARMFUL)
+})
+
+test.each([
+  ['billing', 'billing'],
+  ['--to', '--to'],
+  ['a b', "'a b'"],
+  ["it's", String.raw`'it'\''s'`],
+  ['$(rm)', "'$(rm)'"],
+  ['=ls', "'=ls'"],
+  ['', "''"],
+  ["\u001b'", String.raw`$'\u001b\''`],
+])('as a word for a shell, %j is %j', (text, word) => {
+  expect(shellWord(text)).toBe(word)
 })

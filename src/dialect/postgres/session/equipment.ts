@@ -45,7 +45,7 @@ export async function equip(
   const holdRecords = new PostgresHoldRecords(server, session, inDatabaseMs)
   if (inDatabaseMs === leaseMs) return { ...schema, leaseMs, holdRecords }
   await putInForce(server, lockSessionSettings(inDatabaseMs))
-  const shortened = `"leaseMs" is ${leaseMs}, and the strict pools of this database have agreed on ${inDatabaseMs} at most, which is in force ("lockpool install --strict-lease" raises it)`
+  const shortened = `"leaseMs" is ${leaseMs}, and the strict pools of this database have agreed on ${inDatabaseMs} at most, which is in force ("lockpool install --strict-lease ${leaseMs}ms" raises it)`
   const shortfall = schema.shortfall === null ? shortened : `${schema.shortfall}; ${shortened}`
   return { ...schema, leaseMs: inDatabaseMs, holdRecords, shortfall }
 }

@@ -133,7 +133,7 @@ function checked(found: Found, refusal?: unknown): Found {
 
 function missing(what: string, cause?: unknown): ConnectionError {
   return new ConnectionError(
-    `there is no schema lockpool with ${what}: "lockpool install --backend table" makes it`,
+    `there is no schema lockpool with ${what}: "lockpool install --backend table" makes it, with --role ROLE for other roles than its own`,
     {
       retryable: cause !== undefined,
       ...(cause === undefined ? {} : { cause }),

@@ -155,7 +155,8 @@ export function tableGrantsTo(role: string): readonly string[] {
 /** Which of the objects exist, and whether this role may use them. */
 export const FIND_TABLES: string = own(`
 SELECT
-  coalesce(pg_catalog.bool_and(pg_catalog.has_table_privilege(class.oid, 'SELECT')
+  pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
+    AND coalesce(pg_catalog.bool_and(pg_catalog.has_table_privilege(class.oid, 'SELECT')
     AND pg_catalog.has_table_privilege(class.oid, 'INSERT') AND pg_catalog.has_table_privilege(class.oid, 'UPDATE')
     AND (class.relname {=} 'backend' OR pg_catalog.has_table_privilege(class.oid, 'DELETE'))), false) AS is_usable,
   pg_catalog.count(*) FILTER (WHERE class.relname {=} 'backend' OR EXISTS (
@@ -172,5 +173,4 @@ FROM pg_catalog.pg_namespace AS namespace
 JOIN pg_catalog.pg_class AS class ON class.relnamespace {=} namespace.oid
 WHERE namespace.nspname {=} 'lockpool' AND class.relkind {=} 'r'
   AND class.relname {=} ANY (ARRAY['member', 'lease', 'floor', 'backend'])
-  AND pg_catalog.has_schema_privilege(namespace.oid, 'USAGE')
 GROUP BY namespace.oid`)

@@ -26,6 +26,7 @@ const SERVER: ServerRow = {
   may_report: true,
   may_read_secret: true,
   is_secret_public: false,
+  may_read_backends: true,
   is_encrypted: true,
   settings: { idle_in_transaction_session_timeout: 60_000, tcp_keepalives_idle: 60 },
 }
@@ -156,4 +157,43 @@ test('an unreachable server is explained by its error, and by the source of its 
   })
   expect(advice).toContain('PGPASSWORD')
   expect(explainUnreachable(undefined, 'odd', '--url').advice).not.toBeNull()
+})
+
+const RECORD = { namespace: '', backend: 'advisory', used_by: 'process 7', since: 'today', is_alive: false }
+
+test.each([
+  ['no record', [], 'ok', /the first pool decides/, null],
+  ['session locks', [RECORD], 'ok', /backend "advisory" keeps the locks, by process 7/, null],
+  ['rows', [{ ...RECORD, backend: 'table' }], 'warning', /backend "table"/, /run --backend table/],
+  [
+    'a move',
+    [{ ...RECORD, backend: 'moving from advisory', is_alive: true }],
+    'warning',
+    /is being moved .* by process 7/,
+    /: lockpool migrate-backend --to table --url postgres:\/\/app@db:5432\/app$/,
+  ],
+  [
+    'a move that was broken off',
+    [RECORD, { ...RECORD, namespace: "it's", backend: 'moving from table' }],
+    'warning',
+    /a move of namespace "it's" .* was broken off: process 7/,
+    /: lockpool migrate-backend --to advisory --namespace 'it'\\''s' --url postgres:\/\/app@db:5432\/app$/,
+  ],
+] as const)('the backend of the default namespace, and moves: %s', (_, backends, status, text, advice) => {
+  const check = examine({ ...HEALTHY, source: '--url', backends }).find(({ name }) => name === 'backend')!
+  expect(check).toMatchObject({ status, text: expect.stringMatching(text) })
+  if (advice === null) expect(check.advice).toBeNull()
+  else expect(check.advice).toMatch(advice)
+})
+
+test('a role without rights gets the whole command for the owner, and every failure of a pooler names the backend "table"', () => {
+  const checks = examine({
+    ...HEALTHY,
+    announcedPid: 8,
+    lockSession: NO_LOCK,
+    server: { ...SERVER, may_draw_tokens: false, role: 'my app' },
+  })
+  const advice = (wanted: string): string | null => checks.find(({ name }) => name === wanted)!.advice
+  expect(advice('tokens')).toContain("lockpool install --role 'my app' --url postgres://OWNER@db:5432/app.")
+  expect(advice('pooler')).toMatch(/backend: 'table'/)
 })
