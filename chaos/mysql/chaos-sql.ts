@@ -86,7 +86,7 @@ export const killQuery = (id: number): string => `KILL QUERY ${id}`
 export const LEFT_NAMES = `
 SELECT CONCAT('named lock ', TABLE_SCHEMA, ' of session ', THREAD_ID)
 FROM information_schema.METADATA_LOCK_INFO
-WHERE LOCK_TYPE = 'User lock'`
+WHERE LOCK_TYPE = 'User lock' AND TABLE_SCHEMA NOT LIKE 'lpuse/%'`
 
 /** Rows that name a process other than the parameter. */
 export const leftRows = (database: string): string => `

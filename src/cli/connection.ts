@@ -17,7 +17,7 @@ export const CONNECTION_FLAGS: { readonly url: Flag<string>; readonly namespace:
 export const CONNECTION_ENVIRONMENT: readonly HelpRow[] = [
   [
     'LOCKPOOL_URL',
-    'the database, if there is no --url: postgres://user:password@host:5432/database; mysql://... for run, ls, who, top, dashboard, break, doctor and install',
+    'the database, if there is no --url: postgres://user:password@host:5432/database; mysql://... for all commands but serve and demo',
   ],
   ['DATABASE_URL', 'the same, if LOCKPOOL_URL is not set'],
   ['PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE', 'for parts that the address does not have'],

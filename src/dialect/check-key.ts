@@ -43,6 +43,21 @@ function checkName(name: string): void {
   }
 }
 
+/** Whether it is a list with one name. */
+export function isRawName(key: LockKey): key is readonly [string] {
+  return Array.isArray(key) && key.length === 1 && typeof key[0] === 'string'
+}
+
+/** MySQL allows 64 characters. Others could be different names in each server, or need an escape in our statements. */
+const RAW_NAME = /^(?! )[ -~]{1,64}(?<! )$/
+
+function checkRawName(name: string): void {
+  if (RAW_NAME.test(name) && !/["\\]/.test(name)) return
+  throw new InvalidKeyError(
+    `a raw name has 1 to 64 characters of ASCII, no quotation mark, no backslash, and no space at an end: not ${show(name)}`,
+  )
+}
+
 function checkRawKey(key: LockKey): void {
   if (typeof key === 'bigint') return
   if (typeof key === 'number') {
@@ -50,6 +65,7 @@ function checkRawKey(key: LockKey): void {
       `a raw lock key is a bigint or a pair of integers: write ${String(key)}n, not ${String(key)}`,
     )
   }
+  if (isRawName(key)) return checkRawName(key[0])
   if (!Array.isArray(key) || key.length !== 2) {
     throw new InvalidKeyError(
       `a lock key is a name, a bigint, or a pair of 32-bit integers, not ${show(key)}`,

@@ -56,11 +56,21 @@ export interface TableUse {
   readonly costMs: number
 }
 
+/** The tables in which a process writes what people want to know of its locks, as far as its role may use them. */
+export interface RecordTables {
+  /** Whether `writeNames` has a table for the names of keys. */
+  readonly keepsNames: boolean
+  /** Whether `writeReports` has a table for the times of acquisition. */
+  readonly keepsReports: boolean
+  /** Whether there is a table of requests for its locks, read by `takeReleaseRequests`. Default false. */
+  readonly receivesRequests?: boolean
+}
+
 /**
  * One connection in use for locks. Every call is a separate statement, answered in the order of the calls. A call
  * that rejects has left the connection usable, unless `ended` was called.
  */
-export interface LockLink {
+export interface LockLink extends RecordTables {
   /** The server's id of this session: for PostgreSQL, the backend pid. */
   readonly serverId: number
   /** Which server this is; absent if that is unknown. */
@@ -84,13 +94,6 @@ export interface LockLink {
   readonly attachDelayMs: number
   /** What this server or role does not allow, and the consequence; null if nothing is missing. */
   readonly shortfall: string | null
-  /** Whether `writeNames` has a table for the names of keys. */
-  readonly keepsNames: boolean
-  /** Whether `writeReports` has a table for the times of acquisition. */
-  readonly keepsReports: boolean
-  /** Whether there is a table of requests for its locks, read by `takeReleaseRequests`. Default false. */
-  readonly receivesRequests?: boolean
-
   /** Carries out the operations, in order. There is one at least, and no two are about the same key. */
   run(operations: readonly LockOperation[]): Promise<BatchReply>
 
@@ -315,6 +318,9 @@ export interface Dialect<C extends object> {
    * use.
    */
   writeReports(connection: C, rows: readonly ReportRow[], clockMs: number): Promise<void>
+
+  /** The tables of records that there are now. Absent if a session that has none never gets them. */
+  findRecordTables?(connection: C): Promise<RecordTables>
 
   /** Takes the requests of other programs to holders on these sessions, each once. Runs on a borrowed connection. */
   takeReleaseRequests?(connection: C, serverIds: readonly number[]): Promise<readonly ReleaseRequest[]>

@@ -4,7 +4,7 @@ import type { LockKey } from './lock-key.js'
 /** The text of a key in messages, events and snapshots. */
 export function keyText(key: LockKey): string {
   if (typeof key === 'string') return key
-  return typeof key === 'bigint' ? `${key}` : `(${key[0]}, ${key[1]})`
+  return typeof key === 'bigint' ? `${key}` : `(${key.join(', ')})`
 }
 
 /** The name of a semaphore for a sentence. */

@@ -1,9 +1,10 @@
 /**
  * What is locked: a name, hashed within the pool's namespace, or a raw key of the database itself, so that a program in
  * another language can share the lock. For PostgreSQL that is one `bigint` or a pair of 32-bit integers, exactly the
- * arguments of `pg_advisory_lock`.
+ * arguments of `pg_advisory_lock`. For named locks of MariaDB and MySQL it is a list with one name, exactly the first
+ * argument of `GET_LOCK`, which counts for the whole server.
  */
-export type LockKey = string | bigint | readonly [number, number]
+export type LockKey = string | bigint | readonly [number, number] | readonly [string]
 
 /** `exclusive`: one holder. `shared`: any number of readers. */
 export type LockMode = 'exclusive' | 'shared'

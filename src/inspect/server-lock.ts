@@ -1,3 +1,4 @@
+import { isMember } from '../dialect/member-id.js'
 import type { KeyName, ServerSession } from '../dialect/server-state.js'
 
 /** A key of any program, a semaphore of lockpool, or something that PostgreSQL locks by itself. */
@@ -71,6 +72,15 @@ export function refOf({ kind, id, title }: ServerLock): LockRef {
 /** With its namespace, if it has one: the same name in two namespaces is two locks. */
 export function titled({ title, name }: Pick<ServerLock, 'title' | 'name'>): string {
   return name === null || name.namespace === '' ? title : `${title} [${name.namespace}]`
+}
+
+/**
+ * The kind, for people. With `backend: 'table'` a lock is no advisory lock; `kind` says `advisory` all the same, because it stands
+ * for every lock on a key.
+ */
+export function kindInWords({ kind, holders, waiters }: ServerLock): string {
+  const isRow = [...holders, ...waiters].some(({ session }) => isMember(session.pid))
+  return kind === 'advisory' && isRow ? 'leased row' : kind
 }
 
 /** The number of waiters of all of them. */

@@ -16,6 +16,11 @@ export function recordsForPeople({ keyNames, max }: Required<LockPoolOptions>): 
   return keyNames !== 'off' && max > 1
 }
 
+/** Whether sessions without tables of records look for them again. Without tokens they use no table. */
+export function mayFindRecords(options: Required<LockPoolOptions>): boolean {
+  return recordsForPeople(options) && (options.fencing !== 'off' || options.strict)
+}
+
 /** The options that a lock pool passes on to its connection pool. */
 export function poolOptions(options: Required<LockPoolOptions>, reserved: number): PoolOptions {
   const { min, max, maxWaiting, onExhausted, acquireTimeoutMs, idleTimeoutMs, maxLifetimeMs } = options

@@ -15,10 +15,11 @@ import type { PoolOptions } from '../pool/pool-options.js'
 import { Agenda } from './agenda/agenda.js'
 import { Arbiter } from './contention/arbiter.js'
 import type { ArbiterHost } from './contention/arbiter-host.js'
-import { recordsForPeople, linkSettings, poolOptions } from './engine-options.js'
+import { mayFindRecords, recordsForPeople, linkSettings, poolOptions } from './engine-options.js'
 import { NotificationListener, type NotificationListenerHost } from './contention/notification-listener.js'
 import { Keys } from './keys.js'
 import { KeyNames, namesInUse } from './records/key-names.js'
+import { LateRecords } from './records/late-records.js'
 import { OrderlyEmitter } from './agenda/orderly-emitter.js'
 import { LeakWatch } from './handle/leak-watch.js'
 import type { LockEvents } from './lock-events.js'
@@ -76,6 +77,7 @@ export class Engine<C extends object>
   readonly #budget: TableBudget
   readonly #names: KeyNames<C> | null
   readonly #reports: ReportBoard<C> | null
+  readonly #lateRecords: LateRecords<C> | null
   readonly #namespace: string
   readonly #sender: string
   /** Aborts when the pool is closed, so that `ready` rejects. */
@@ -116,6 +118,7 @@ export class Engine<C extends object>
     this.#namespace = options.namespace
     this.#names = recordsForPeople(options) ? this.#keyNames(dialect) : null
     this.#reports = recordsForPeople(options) ? this.#reportBoard(dialect) : null
+    this.#lateRecords = mayFindRecords(options) ? this.#lateRecordsOf(dialect) : null
     this.listener = new NotificationListener(this.connections, max, dialect, clock, this)
     this.primary = watchPrimary(this, options.otherCluster)
   }
@@ -145,6 +148,7 @@ export class Engine<C extends object>
     this.#budget.close()
     this.#names?.close()
     this.#reports?.close()
+    this.#lateRecords?.close()
     // Sessions that borrow connections need one to report that they are gone.
     if (this.#borrows) await this.sessions.close()
     const remainingMs = Math.max(Math.ceil(graceMs - (this.clock.now() - since)), 0)
@@ -199,12 +203,14 @@ export class Engine<C extends object>
     if (link.server !== undefined) this.primary.check(link.server)
     this.#names?.joined(link)
     this.#reports?.joined(link)
+    this.#lateRecords?.joined(link)
     return this.#budget.joined(link)
   }
 
   detached(link: LockLink): void {
     this.#names?.detached(link)
     this.#reports?.detached(link)
+    this.#lateRecords?.detached(link)
     this.#budget.detached(link)
   }
 
@@ -305,6 +311,17 @@ export class Engine<C extends object>
     return new ReportBoard({
       ...{ connections, dialect, clock, reports, warn: this.warn.bind(this) },
       requested: (request) => this.agenda.run(() => this.#requested(request)),
+    })
+  }
+
+  #lateRecordsOf(dialect: Dialect<C>): LateRecords<C> {
+    const { connections, clock } = this
+    return new LateRecords({
+      ...{ connections, dialect, clock, warn: this.warn.bind(this) },
+      found: (link, tables) => {
+        this.#names?.joined(link, tables)
+        this.#reports?.joined(link, tables)
+      },
     })
   }
 

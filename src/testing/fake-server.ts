@@ -451,5 +451,5 @@ const NO_FOREIGN_POOLS = { foreignPools: 0, foreignAnnounced: 0, foreignHeld: 0 
 
 function fakeKeyId(key: LockKey, namespace: string): string {
   if (typeof key === 'string') return `${namespace}/${key}`
-  return typeof key === 'bigint' ? `#${key}` : `#${key[0]},${key[1]}`
+  return typeof key === 'bigint' ? `#${key}` : `#${key.join(',')}`
 }

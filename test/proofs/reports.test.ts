@@ -8,6 +8,7 @@ import {
 } from '../../src/dialect/postgres/schema/schema-sql.js'
 import type { LockHolder, ServerLock } from '../../src/inspect/server-lock.js'
 import type { LockPool } from '../../src/postgres-lock-pool.js'
+import { createDatabase } from '../support/database.js'
 import { lockpool, script } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'
 
@@ -127,4 +128,24 @@ test('a role without rights on the schema sees the lock, and nothing of its repo
   } finally {
     await world.database.query('DROP ROLE stranger')
   }
+})
+
+test('a process that was started before lockpool install writes names, ages and labels from then on', async () => {
+  await using database = await createDatabase()
+  const running = world.pool({ connection: database.url })
+  const held = await running.acquire('early', { label: 'from before' })
+  const waiting = running.acquire('early', { label: 'behind it', timeoutMs: 120_000 })
+  const install = lockpool(['install'], { url: database.url })
+  expect(await install.ended).toBe(0)
+  const who = async (): Promise<string> => {
+    const command = lockpool(['who', 'early'], { url: database.url })
+    await command.ended
+    return command.out.toString()
+  }
+  await expect
+    .poll(who, { timeout: 60_000, interval: 1000 })
+    .toMatch(/label: from before[^]*label: behind it/)
+  await held.release()
+  await (await waiting).release()
+  await running.close()
 })

@@ -3,6 +3,8 @@ import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
 import type { FakeConnection } from '../../src/testing/fake-connection.js'
 import type { FakeServer } from '../../src/testing/fake-server.js'
 import type { Gate } from './gate.js'
+import { SimProcedureDialect } from './rows/procedure-dialect.js'
+import { ProcedureServer } from './rows/procedure-server.js'
 import { SimRowDialect, type RowPorts } from './rows/row-dialect.js'
 import type { RowWorld } from './rows/row-world.js'
 
@@ -28,13 +30,17 @@ export function rowPortsThrough(
   world: RowWorld,
   own: OwnPorts,
 ): ProcessPorts {
-  const dialect = new SimRowDialect({
+  const ports: RowPorts = {
     ...own,
     server: world.rows,
     send: (connection, work) => gate.answered(world.send(connection, work)),
     arrive: (act) => gate.arrive(act),
     hear: world.hear,
-  })
+  }
+  const dialect =
+    world.rows instanceof ProcedureServer
+      ? new SimProcedureDialect({ ...ports, server: world.rows })
+      : new SimRowDialect(ports)
   return { ...factoryThrough(gate, factory), dialect }
 }
 

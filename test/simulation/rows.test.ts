@@ -12,7 +12,7 @@ const QUIET: Scenario = {
   holdMs: 8,
   max: 3,
   steps: 60,
-  rows: true,
+  rows: 'statements',
   faults: {},
 }
 
@@ -42,23 +42,30 @@ async function runAll(count: number, scenario: (seed: number) => Scenario): Prom
 /**
  * Goal: if locks are rows (`backend: 'table'`), locks exclude each other, tokens grow, each caller is served, and no row names
  * a process that does not know of it. No fault excuses two holders.
- * Method: the tables are in memory. All code above the statements is the code that runs on PostgreSQL. Half of the processes
- * get notifications, and the others poll.
+ * Method: the tables are in memory. All code above the statements is the code that runs on PostgreSQL, where half of the
+ * processes get notifications and the others poll; or, with procedures, the code that runs on MariaDB and MySQL, with their
+ * encoded calls and answers.
  */
-test('rows without faults: each caller is served, and every process that a row names gets its lock', async () => {
-  const { grants } = await runAll(40, (seed) => ({ ...QUIET, readers: seed % 2 === 0 ? 0.3 : 0.6 }))
+test.each(['statements', 'procedures'] as const)(
+  'rows by %s without faults: each caller is served, and every process that a row names gets its lock',
+  async (rows) => {
+    const { grants } = await runAll(40, (seed) => ({ ...QUIET, rows, readers: seed % 2 === 0 ? 0.3 : 0.6 }))
 
-  expect(grants).toBeGreaterThan(1000)
-})
+    expect(grants).toBeGreaterThan(1000)
+  },
+)
 
 /** Each seed makes its own scenario, as in `lock-pool.test.ts`. STEPS sets the number of steps. */
-test('rows: any processes, any clocks, any faults', async () => {
-  const steps = Number(process.env['STEPS'] ?? 20)
-  const totals = await runAll(200, (seed) => rowsScenarioOf(seed, steps))
+test.each(['statements', 'procedures'] as const)(
+  'rows by %s: any processes, any clocks, any faults',
+  async (rows) => {
+    const steps = Number(process.env['STEPS'] ?? 20)
+    const totals = await runAll(200, (seed) => rowsScenarioOf(seed, steps, rows))
 
-  if (process.env['SEEDS'] !== undefined) process.stdout.write(`${JSON.stringify(totals)}\n`)
-  if (process.env['SEED'] !== undefined) return
-  expect(totals.faults, 'a test that can fail').toBeGreaterThan(500)
-  expect(totals.overlaps).toBe(0)
-  expect(totals.writes).toBeGreaterThan(500)
-})
+    if (process.env['SEEDS'] !== undefined) process.stdout.write(`${JSON.stringify(totals)}\n`)
+    if (process.env['SEED'] !== undefined) return
+    expect(totals.faults, 'a test that can fail').toBeGreaterThan(500)
+    expect(totals.overlaps).toBe(0)
+    expect(totals.writes).toBeGreaterThan(500)
+  },
+)

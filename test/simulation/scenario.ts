@@ -23,8 +23,11 @@ export interface Scenario {
   readonly notificationLoss?: number
   /** The number of permits of the semaphore that some calls use. Default 0: there is no semaphore. */
   readonly permits?: number
-  /** Whether locks are rows with leases that heartbeats renew. Every second process then polls, without notifications. */
-  readonly rows?: boolean
+  /**
+   * If locks are rows with leases that heartbeats renew: by statements, as in PostgreSQL, where every second process polls
+   * without notifications; or by procedures, as in MariaDB and MySQL, where all of them do.
+   */
+  readonly rows?: 'statements' | 'procedures'
   /** Chance of each fault, per step. */
   readonly faults: Partial<Record<Fault, number>>
 }
@@ -106,8 +109,12 @@ export function scenarioOf(seed: number, steps: number): Scenario {
 }
 
 /** Does the same with locks as rows. The server never releases such a lock early, so `strict` has no meaning. */
-export function rowsScenarioOf(seed: number, steps: number): Scenario {
+export function rowsScenarioOf(
+  seed: number,
+  steps: number,
+  rows: 'statements' | 'procedures' = 'statements',
+): Scenario {
   const scenario = scenarioOf(seed, steps)
   const late = new SeededRandom(seed ^ 0x1a7e).pick([0, 0.03, 0.1])
-  return { ...scenario, rows: true, strict: false, faults: { ...scenario.faults, late } }
+  return { ...scenario, rows, strict: false, faults: { ...scenario.faults, late } }
 }

@@ -3,6 +3,8 @@ import { FakeServer } from '../../src/testing/fake-server.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 import { untilFree } from './rows/until-free.js'
+import { ProcedureServer } from './rows/procedure-server.js'
+import { RowServer } from './rows/row-server.js'
 import { LONGEST_WAY_MS, RowWorld } from './rows/row-world.js'
 import { Caller, PERMIT, type Surroundings } from './caller.js'
 import type { Fault, Scenario } from './scenario.js'
@@ -62,11 +64,15 @@ export class Town {
     const { clock } = this
     const random = (this.random = new SeededRandom(seed))
     const { latencyMs } = scenario
-    const strict = scenario.strict === true || scenario.rows === true
+    const strict = scenario.strict === true || scenario.rows !== undefined
     const server = (this.server = new FakeServer({ clock, random: new SeededRandom(seed + 1), latencyMs }))
     server.notificationLoss = scenario.notificationLoss ?? 0
-    this.#rows = scenario.rows === true ? new RowWorld(server, clock, new SeededRandom(seed + 2)) : null
-    const excuses = (key: string): boolean => !strict || (scenario.rows !== true && key.startsWith(PERMIT))
+    const { rows } = scenario
+    const makeRows = (): RowServer => (rows === 'procedures' ? new ProcedureServer() : new RowServer())
+    this.#rows =
+      rows === undefined ? null : new RowWorld(server, clock, new SeededRandom(seed + 2), makeRows())
+    const excuses = (key: string): boolean =>
+      !strict || (scenario.rows === undefined && key.startsWith(PERMIT))
     const complain = (what: string): void => void this.#complaints.push(what)
     const witness = (this.witness = new Witness(clock, LEASE_MS, excuses, complain))
     const travel = (): Promise<void> => sleep(clock, random.below(latencyMs + 1))

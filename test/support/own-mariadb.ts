@@ -78,10 +78,10 @@ export class OwnMariaDb implements AsyncDisposable {
     return rows as Row[]
   }
 
-  /** The named locks that sessions hold. */
+  /** The named locks that sessions hold, without the names by which a move of a namespace finds lock sessions. */
   async namedLocks(): Promise<{ id: number; name: string }[]> {
     return this.query(
-      `SELECT THREAD_ID AS id, TABLE_SCHEMA AS name FROM information_schema.METADATA_LOCK_INFO WHERE LOCK_TYPE = 'User lock'`,
+      `SELECT THREAD_ID AS id, TABLE_SCHEMA AS name FROM information_schema.METADATA_LOCK_INFO WHERE LOCK_TYPE = 'User lock' AND TABLE_SCHEMA NOT LIKE 'lpuse/%'`,
     )
   }
 

@@ -1,26 +1,47 @@
-import type { ClientConfig } from 'pg'
 import { systemClock } from '../../base/clock.js'
 import { ConnectionError } from '../../base/errors.js'
-import { inTime } from '../../base/in-time.js'
 import { systemRandom } from '../../base/random.js'
-import type { ServerConnection } from '../../dialect/postgres/connection/server-connection.js'
-import { LockPool } from '../../postgres-lock-pool.js'
-import { openConnection } from '../server.js'
-import { LISTEN_TO_DOCTOR, NOTHING, NOTIFY_DOCTOR } from '../doctor/doctor-sql.js'
+import type { LockPool } from '../../lock/lock-pool.js'
+import type { LockPoolOptions } from '../../lock/lock-pool-options.js'
 import { latencyOf, type Figures, type Latency, type Rate } from './figures.js'
 
+/** What the measurements use of a connection. */
+export interface BenchConnection {
+  /** The shortest statement that the server answers. */
+  roundTrip(): Promise<unknown>
+  close(): Promise<void>
+}
+
+/** What the measurements use of a pool, for every database. */
+export interface BenchPool extends Pick<LockPool<object>, 'acquire' | 'snapshot' | 'close'> {
+  ready(): Promise<unknown>
+}
+
+/** The server that is measured. */
+export interface BenchServer<Connection extends BenchConnection = BenchConnection> {
+  open(): Promise<Connection>
+  makePool(options: LockPoolOptions): BenchPool
+  /** How a session wakes another one; null if waiters poll, because the server cannot wake them. */
+  readonly wakeUp: {
+    readonly name: string
+    /** Prepares two connections, and returns what wakes the second one from the first one. */
+    prepare(sender: Connection, listener: Connection, mark: string): Promise<WakeOnce>
+  } | null
+}
+
+/** Wakes once, and returns how long that took, in milliseconds. */
+export type WakeOnce = () => Promise<number>
+
 export interface BenchOrder {
-  readonly config: ClientConfig
   /** The duration of each measurement. */
   readonly ms: number
   readonly callers: number
-  readonly hasTokens: boolean
 }
 
 /** The time limit for steps that are normally short. Behind a pooler a notification may never arrive. */
-const ANSWER_LIMIT_MS = 10_000
+export const ANSWER_LIMIT_MS = 10_000
 
-function noNotification(): Error {
+export function noNotification(): Error {
   return new ConnectionError(
     'notifications do not arrive, so releases cannot wake waiting callers: see lockpool doctor',
   )
@@ -29,33 +50,46 @@ function noNotification(): Error {
 /** For many callers, more sessions would gain nothing. */
 const CONNECTIONS = 4
 
+/** Every key that the measurements lock. */
+export function keysOf(callers: number): string[] {
+  return [ONE, BALL, HOT, ...Array.from({ length: callers }, (_, caller) => ownKey(caller))]
+}
+
+const ONE = 'one'
+const BALL = 'ball'
+const HOT = 'hot'
+
+function ownKey(caller: number): string {
+  return `own ${caller}`
+}
+
 /** Runs the measurements one after the other, so that none disturbs another. */
-export class Bench {
+export class Bench<Connection extends BenchConnection> {
+  readonly #server: BenchServer<Connection>
   readonly #order: BenchOrder
   readonly #say: (what: string) => void
   /** Keys that no other program uses. */
-  readonly #namespace = `lockpool bench ${systemRandom.next()}`
+  readonly namespace: string = `lockpool bench ${systemRandom.next()}`
 
-  constructor(order: BenchOrder, say: (what: string) => void) {
+  constructor(server: BenchServer<Connection>, order: BenchOrder, say: (what: string) => void) {
+    this.#server = server
     this.#order = order
     this.#say = say
   }
 
   async run(): Promise<Figures> {
-    await this.#withConnections((connection) => repeat(100, () => connection.query(NOTHING)))
+    await this.#withConnections((connection) => repeat(100, () => connection.roundTrip()))
     const latencies = [
       await this.#step('round trip', (name) => this.#roundTrip(name)),
-      await this.#step('notification', (name) => this.#notification(name)),
+      ...(await this.#wakeUps()),
       await this.#step('one lock: acquire', (name) => this.#oneLock(name)),
       await this.#step('hand-off between two pools', (name) => this.#handOff(name)),
     ]
     const { callers } = this.#order
     const rates = [
-      await this.#step('one caller', (name) => this.#crowd(name, 1, (caller) => `own ${caller}`)),
-      await this.#step(`${callers} callers`, (name) =>
-        this.#crowd(name, callers, (caller) => `own ${caller}`),
-      ),
-      await this.#step(`${callers} callers, one key`, (name) => this.#crowd(name, callers, () => 'hot')),
+      await this.#step('one caller', (name) => this.#crowd(name, 1, ownKey)),
+      await this.#step(`${callers} callers`, (name) => this.#crowd(name, callers, ownKey)),
+      await this.#step(`${callers} callers, one key`, (name) => this.#crowd(name, callers, () => HOT)),
     ]
     return { latencies, rates }
   }
@@ -67,27 +101,24 @@ export class Bench {
 
   #roundTrip(name: string): Promise<Latency> {
     return this.#withConnections(async (connection) =>
-      latencyOf(name, await this.#timed(() => connection.query(NOTHING))),
+      latencyOf(name, await this.#timed(() => connection.roundTrip())),
     )
   }
 
   /** From one session to another, as a waiting process is woken. */
-  #notification(name: string): Promise<Latency> {
-    return this.#withConnections(async (sender, listener) => {
-      let heard: (payload: string | undefined) => void = () => undefined
-      listener.on('notification', ({ payload }) => heard(payload))
-      await listener.query(LISTEN_TO_DOCTOR)
-      let count = 0
-      const samples = await this.#timed(() => {
-        const mark = `${this.#namespace} ${count++}`
-        const arrival = new Promise<void>((resolve, reject) => {
-          heard = (payload) => payload === mark && resolve()
-          sender.query(NOTIFY_DOCTOR, [mark]).catch(reject)
-        })
-        return inTime(systemClock, ANSWER_LIMIT_MS, arrival, noNotification)
-      })
-      return latencyOf(name, samples)
-    })
+  async #wakeUps(): Promise<Latency[]> {
+    const { wakeUp } = this.#server
+    if (wakeUp === null) return []
+    const latency = await this.#step(wakeUp.name, (name) =>
+      this.#withConnections(async (sender, listener) => {
+        const wake = await wakeUp.prepare(sender, listener, this.namespace)
+        const samples: number[] = []
+        const until = systemClock.now() + this.#order.ms
+        while (systemClock.now() < until || samples.length === 0) samples.push(await wake())
+        return latencyOf(name, samples)
+      }),
+    )
+    return [latency]
   }
 
   #oneLock(name: string): Promise<Latency> {
@@ -96,7 +127,7 @@ export class Bench {
       const until = systemClock.now() + this.#order.ms
       while (systemClock.now() < until) {
         const since = systemClock.now()
-        const lock = await pool!.acquire('one')
+        const lock = await pool!.acquire(ONE)
         samples.push(systemClock.now() - since)
         await lock.release()
       }
@@ -109,9 +140,9 @@ export class Bench {
     return this.#withPools(2, async (pools) => {
       const samples: number[] = []
       const until = systemClock.now() + this.#order.ms
-      let held = await pools[0]!.acquire('ball')
+      let held = await pools[0]!.acquire(BALL)
       for (let turn = 1; systemClock.now() < until || samples.length === 0; turn++) {
-        const next = pools[turn % 2]!.acquire('ball')
+        const next = pools[turn % 2]!.acquire(BALL)
         // If another error closes the pool, this request is refused too; that other error is reported.
         next.catch(() => undefined)
         await isWaitingIn(pools[turn % 2]!)
@@ -156,10 +187,10 @@ export class Bench {
     return samples
   }
 
-  async #withConnections<T>(use: (a: ServerConnection, b: ServerConnection) => Promise<T>): Promise<T> {
-    const opened: ServerConnection[] = []
-    const open = async (): Promise<ServerConnection> => {
-      const connection = await openConnection(this.#order.config)
+  async #withConnections<T>(use: (a: Connection, b: Connection) => Promise<T>): Promise<T> {
+    const opened: Connection[] = []
+    const open = async (): Promise<Connection> => {
+      const connection = await this.#server.open()
       opened.push(connection)
       return connection
     }
@@ -170,22 +201,17 @@ export class Bench {
     }
   }
 
-  async #withPools<T>(count: number, use: (pools: readonly LockPool[]) => Promise<T>): Promise<T> {
-    const { config: connection, callers, hasTokens } = this.#order
-    const pools = Array.from({ length: count }, () => {
-      const options = {
+  async #withPools<T>(count: number, use: (pools: readonly BenchPool[]) => Promise<T>): Promise<T> {
+    const { callers, ms } = this.#order
+    const pools = Array.from({ length: count }, () =>
+      this.#server.makePool({
         max: CONNECTIONS,
         maxWaiting: callers + 1,
-        acquireTimeoutMs: 2 * ANSWER_LIMIT_MS + this.#order.ms,
+        acquireTimeoutMs: 2 * ANSWER_LIMIT_MS + ms,
         keyNames: 'off',
-      } as const
-      return new LockPool({
-        connection,
-        namespace: this.#namespace,
-        fencing: hasTokens ? 'auto' : 'off',
-        ...options,
-      })
-    })
+        namespace: this.namespace,
+      }),
+    )
     try {
       await Promise.all(pools.map((pool) => pool.ready()))
       return await use(pools)
@@ -196,7 +222,7 @@ export class Bench {
 }
 
 /** Waits until a caller of the pool can be woken: before that, a release would not be a hand-off. */
-async function isWaitingIn(pool: LockPool): Promise<void> {
+async function isWaitingIn(pool: BenchPool): Promise<void> {
   const until = systemClock.now() + ANSWER_LIMIT_MS
   while (systemClock.now() < until) {
     const { keys, listener } = pool.snapshot()

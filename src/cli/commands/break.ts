@@ -2,7 +2,7 @@ import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS, KEY_ENVIRONMENT, namespaceOf } from '../connection.js'
 import { exitRows } from '../exit-codes.js'
 import { DURATION_IN_WORDS, parseDuration } from '../durations.js'
-import { countFlag, textFlag, toggle, type Flag, type FlagValues } from '../flags.js'
+import { textFlag, toggle, type Flag, type FlagValues } from '../flags.js'
 import type { AskOrder } from '../inspect/break-order.js'
 import { NOTHING_ENDED } from '../inspect/end-holders.js'
 import {
@@ -14,6 +14,7 @@ import {
   type WantedLocks,
 } from '../inspect/key-argument.js'
 import type { KeyCoder } from '../inspect/key-coder.js'
+import { refuseInMysql } from '../mysql/address.js'
 import { COLOR_ENVIRONMENT } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
 
@@ -33,11 +34,16 @@ const FLAGS: BreakFlags = {
   namespace,
   raw,
   semaphore,
-  pid: countFlag(
-    { meaning: 'only the session with this backend pid; without KEY, whatever it holds' },
-    1,
-    9_999_999,
-  ),
+  pid: {
+    value: 'N',
+    meaning: 'only the session with this backend pid; without KEY, whatever it holds',
+    expects: 'a whole number above 0',
+    read: (text) => {
+      const pid = /^\d{1,16}$/.test(text) ? Number(text) : 0
+      // The id of a lock session of locks in rows has up to 53 bits.
+      return pid > 0 && Number.isSafeInteger(pid) ? pid : null
+    },
+  },
   ask: toggle({ meaning: 'ask the holders to release it, and end nothing' }),
   reason: textFlag('TEXT', { meaning: 'with --ask: why, for the holders' }),
   wait: {
@@ -78,6 +84,7 @@ export const command: Command<BreakFlags> = {
     ...exitRows('usage', 'unavailable', 'config', 'internal'),
   ],
   async run({ flags, args, rest, terminal }) {
+    refuseInMysql(flags.url, flags, 'ask')
     const wanted = readWanted(flags, args, rest, await coderOf(flags.url))
     const ask = readAsk(flags, args)
     const isSure = flags.yes === true || ask !== null

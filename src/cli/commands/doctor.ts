@@ -14,7 +14,7 @@ import { examineServe, openFilesLimit } from '../doctor/serve-checks.js'
 import { toggle, type Flag } from '../flags.js'
 import { LOCK_POOL_OPTIONS } from '../../lock/lock-pool-options.js'
 import { jsonLine, printable } from '../../base/printable.js'
-import { isMysql } from '../mysql/address.js'
+import { isMysql, refuseInMysql } from '../mysql/address.js'
 import type { ServerConnection } from '../../dialect/postgres/connection/server-connection.js'
 import { configOf, explainFailure, hangUp, openConnection } from '../server.js'
 import { COLOR_ENVIRONMENT, type Paint, type Terminal } from '../terminal.js'
@@ -78,6 +78,7 @@ export const command: Command<DoctorFlags> = {
   ],
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool doctor takes no arguments')
+    refuseInMysql(flags.url, flags, 'serve', 'patroni')
     const wishes = {
       leaseMs: flags.lease ?? LOCK_POOL_OPTIONS.leaseMs.default,
       patroni: flags.patroni ?? null,
@@ -102,7 +103,9 @@ async function checksOf(
 ): Promise<Check[] | number> {
   if (isMysql(url)) {
     const { examineMysql } = await import('../mysql/doctor.js')
-    return examineMysql(url, sourceInWords(url)).catch((error: unknown) => explainFailure(error, terminal))
+    return examineMysql({ url, source: sourceInWords(url), leaseMs: wishes.leaseMs }).catch(
+      (error: unknown) => explainFailure(error, terminal),
+    )
   }
   const config = await configOf({ url, applicationName: 'lockpool doctor' }, terminal)
   return typeof config === 'number' ? config : look(config, sourceInWords(url), wishes)

@@ -26,7 +26,7 @@ import {
   tableGrantsTo,
 } from '../../dialect/postgres/table/schema-sql.js'
 import { makeDatabase } from '../../dialect/postgres/schema/make-database.js'
-import { isMysql } from '../mysql/address.js'
+import { isMysql, refuseInMysql } from '../mysql/address.js'
 import { decideStrictLease } from '../../dialect/postgres/fencing/strict-lease.js'
 import { within } from '../../dialect/postgres/timeline/timeline-sql.js'
 import { withServer } from '../server.js'
@@ -113,8 +113,7 @@ function statementsFor({ backend, keyNames, roles }: Wanted): readonly string[] 
 
 /** @throws {UsageError} a flag is for PostgreSQL only */
 async function installInMysql(flags: FlagValues<InstallFlags>, terminal: Terminal): Promise<number> {
-  for (const name of ['role', 'no-key-names', 'database', 'strict-lease', 'print'] as const)
-    if (flags[name] !== undefined) throw new UsageError(`--${name} is for PostgreSQL`)
+  refuseInMysql(flags.url, flags, 'role', 'no-key-names', 'database', 'strict-lease', 'print')
   const { url, backend = 'named', json } = flags
   if (backend === 'advisory') throw new UsageError('--backend advisory is for PostgreSQL')
   const { installInMysql: install } = await import('../mysql/install.js')

@@ -10,6 +10,7 @@ import { byUrgency } from '../inspect/locks-view.js'
 import { overviewLines } from '../inspect/overview.js'
 import { snapshotJson } from '../inspect/snapshot-json.js'
 import { COLOR_ENVIRONMENT } from '../terminal.js'
+import { isMysql, refuseInMysql } from '../mysql/address.js'
 import { UsageError } from '../usage-error.js'
 
 type LsFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
@@ -19,6 +20,9 @@ type LsFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
   Readonly<Record<'limit', Flag<number>>>
 
 const KINDS = ['advisory', 'semaphore', 'row', 'table', 'transaction', 'other'] as const
+
+/** MariaDB and MySQL do not show which rows and tables a session has locked. */
+const KINDS_OF_MYSQL: ReadonlySet<ServerLockKind> = new Set(['advisory', 'semaphore'])
 
 const DEFAULT_LIMIT = 200
 
@@ -63,6 +67,9 @@ export const command: Command<LsFlags> = {
   async run({ flags, args, rest, terminal }) {
     if (args.length > 0 || rest !== null)
       throw new UsageError('lockpool ls takes no arguments; "lockpool who KEY" is about one lock')
+    refuseInMysql(flags.url, flags, 'all')
+    if (flags.kind !== undefined && !KINDS_OF_MYSQL.has(flags.kind) && isMysql(flags.url))
+      throw new UsageError(`--kind ${flags.kind} is for PostgreSQL`)
     const { withInspector } = await import('../inspect/with-inspector.js')
     const address = { url: flags.url, applicationName: 'lockpool ls' }
     return withInspector(address, terminal, async (watch) => {

@@ -3,6 +3,7 @@ import type { Command } from '../command.js'
 import { CONNECTION_ENVIRONMENT, CONNECTION_FLAGS } from '../connection.js'
 import { exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
+import { isMysql } from '../mysql/address.js'
 import { DROP_SCHEMA } from '../../dialect/postgres/schema/schema-sql.js'
 import { UsageError } from '../usage-error.js'
 
@@ -17,7 +18,7 @@ const FLAGS: UninstallFlags = {
 export const command: Command<UninstallFlags> = {
   usage: '--yes [FLAGS]',
   description: [
-    'Drops the schema lockpool and everything in it. Running pools continue to lock, without tokens for new sessions; strict pools refuse to lock.',
+    'Drops the schema lockpool and everything in it; in MariaDB and MySQL the tables and procedures of lockpool, whose names begin with lockpool_. Running pools continue to lock, without tokens for new sessions; strict pools refuse to lock.',
     'If it is installed again, fencing tokens go on growing, because they begin with the time of day.',
   ],
   flags: FLAGS,
@@ -28,6 +29,13 @@ export const command: Command<UninstallFlags> = {
     if (args.length > 0 || rest !== null) throw new UsageError('lockpool uninstall takes no arguments')
     if (flags.yes !== true && flags.print !== true)
       throw new UsageError('this permanently deletes stored fencing tokens: pass --yes to confirm')
+    if (isMysql(flags.url)) {
+      const { uninstallInMysql } = await import('../mysql/install.js')
+      return uninstallInMysql(
+        { url: flags.url, isPrinted: flags.print === true, isJson: flags.json === true },
+        terminal,
+      )
+    }
     const errand = {
       url: flags.url,
       applicationName: 'lockpool uninstall',

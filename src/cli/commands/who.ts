@@ -7,7 +7,7 @@ import { EXIT, exitRows } from '../exit-codes.js'
 import { toggle, type Flag } from '../flags.js'
 import { jsonLine, printable } from '../../base/printable.js'
 import { coderOf, KEY_FLAGS, wantedLocks, type KeyFlags, type WantedLocks } from '../inspect/key-argument.js'
-import { isMysql } from '../mysql/address.js'
+import { refuseInMysql } from '../mysql/address.js'
 import { lockJson } from '../inspect/snapshot-json.js'
 import { whoLines } from '../inspect/who-view.js'
 import { COLOR_ENVIRONMENT, type Terminal } from '../terminal.js'
@@ -47,7 +47,7 @@ export const command: Command<WhoFlags> = {
     if (text === undefined || more.length > 0 || rest !== null)
       throw new UsageError('who needs one KEY: lockpool who KEY')
     const namespace = namespaceOf(flags.namespace, process.env)
-    if (flags.table === true && isMysql(flags.url)) throw new UsageError('--table is for PostgreSQL')
+    refuseInMysql(flags.url, flags, 'table')
     const wanted = wantedLocks(text, { ...flags, namespace }, await coderOf(flags.url))
     const { withInspector } = await import('../inspect/with-inspector.js')
     return withInspector({ url: flags.url, applicationName: 'lockpool who' }, terminal, async (watch) => {
@@ -83,7 +83,9 @@ function print(
   { locks, server }: LockSnapshot,
   { out }: Terminal,
 ): void {
-  const blocks = found.map((lock) => whoLines(lock, (pid) => otherLocksOf(pid, lock, locks), out).join('\n'))
+  const blocks = found.map((lock) =>
+    whoLines(lock, (pid) => otherLocksOf(pid, lock, locks), out, server.hasReports !== false).join('\n'),
+  )
   if (blocks.length > 0) return out.write(`${blocks.join('\n\n')}\n`)
   const here = server.isStandby ? ' on this server' : ''
   const lines = [`${title} is not held${here}, and has no waiters`, ...elsewhere(locks)]

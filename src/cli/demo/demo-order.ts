@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CONNECTION_FLAGS } from '../connection.js'
 import { countFlag, toggle, type Flag, type FlagValues } from '../flags.js'
+import { isMysql } from '../mysql/address.js'
 import { UsageError } from '../usage-error.js'
 
 export type DemoFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
@@ -46,6 +47,7 @@ export const OPENING_CENTS = 10_000
 export function readDemoOrder(flags: FlagValues<DemoFlags>, args: readonly string[]): DemoOrder {
   if (args.length > 0) throw new UsageError(`demo takes no arguments, got ${JSON.stringify(args[0])}`)
   const { url = '' } = flags
+  if (url !== '' && isMysql(url)) throw new UsageError('the demo is for PostgreSQL')
   return {
     url: url === '' ? null : withoutName(url),
     processes: flags.processes ?? 4,

@@ -17,7 +17,10 @@ export type KeyFlags = Pick<typeof CONNECTION_FLAGS, 'namespace'> &
 /** The flags that say which lock KEY means. */
 export const KEY_FLAGS: KeyFlags = {
   namespace: CONNECTION_FLAGS.namespace,
-  raw: toggle({ meaning: 'KEY is an advisory key of PostgreSQL itself: 123 (bigint), or 12,34 (a pair)' }),
+  raw: toggle({
+    meaning:
+      'KEY is a key of the server itself: 123 (bigint) or 12,34 (a pair), or in MariaDB and MySQL a name of GET_LOCK',
+  }),
   semaphore: toggle({ meaning: 'KEY is the key of a semaphore' }),
   table: toggle({ meaning: 'KEY is a table: locks on it, and on rows of it that others wait for' }),
 }
@@ -35,6 +38,7 @@ export interface WantedLocks {
 }
 
 const POSTGRES_KEYS: KeyCoder = {
+  hasNames: false,
   lockId: (key, namespace) => {
     const { isPair, bits, high, low } = encodeKey(key, namespace)
     return isPair ? `${high},${low}` : bits
@@ -71,7 +75,7 @@ export function wantedLocks(
   const elsewhere = (locks: readonly ServerLock[]): string[] => namesakes(text, locks)
   if (flags.table === true)
     return { title: `table ${text}`, names: [], isOne: ({ table }) => table === text, elsewhere }
-  const key = flags.raw === true ? rawKey(text) : text
+  const key = flags.raw === true ? rawKey(text, coder.hasNames) : text
   const namespace = flags.namespace ?? ''
   const names = typeof key === 'string' ? [coder.nameRow(key, namespace, flags.semaphore === true)] : []
   if (flags.semaphore === true) {

@@ -1,5 +1,5 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
-import { titled, type ServerLock } from '../../inspect/server-lock.js'
+import { kindInWords, titled, type ServerLock } from '../../inspect/server-lock.js'
 import { heldInWords, sessionInBrief } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import type { Channel } from '../terminal.js'
@@ -8,7 +8,7 @@ import { tableLines, type Column } from './columns.js'
 /** One line per lock: what `ls` and the first view of `top` show. */
 export const LOCK_COLUMNS: readonly Column<ServerLock>[] = [
   { title: 'lock', cell: titled, widest: 40 },
-  { title: 'kind', cell: ({ kind }) => kind, isExtra: true },
+  { title: 'kind', cell: kindInWords, isExtra: true },
   { title: 'held by (pid, client)', cell: heldBy, widest: 44 },
   { title: 'mode', cell: modeOf, widest: 24, isExtra: true },
   { title: 'for', cell: heldFor, isSpare: true },
@@ -71,7 +71,7 @@ export function ageHint(
     holders.some((holder) => holder.session.isLockSession && heldInWords(holder) === null),
   )
   return isMissing
-    ? 'The ages of locks of pools are not known here: there is no table in which pools write them, or this role may not read it. "lockpool install --role ROLE" fixes both.'
+    ? 'The ages of locks of pools, their labels, and callers that wait for another one of their own process are not known here: there is no table in which pools write them, or this role may not read it. "lockpool install --role ROLE" fixes both.'
     : null
 }
 

@@ -1,22 +1,40 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
-import { titled, type LockHolder, type LockWaiter, type ServerLock } from '../../inspect/server-lock.js'
+import {
+  kindInWords,
+  titled,
+  type LockHolder,
+  type LockWaiter,
+  type ServerLock,
+} from '../../inspect/server-lock.js'
 import { heldInWords, processInWords, sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { Channel } from '../terminal.js'
 import { printable } from '../../base/printable.js'
 
 /** The details of one lock, for people. `others` returns how many other locks a session holds. */
-export function whoLines(lock: ServerLock, others: (pid: number) => number, channel: Channel): string[] {
+export function whoLines(
+  lock: ServerLock,
+  others: (pid: number) => number,
+  channel: Channel,
+  hasReports = true,
+): string[] {
   const { kind, id, holders, waiters, permits } = lock
   const title = printable(titled(lock))
   const key = kind === 'advisory' && lock.name !== null ? `, key ${id}` : ''
   const of = permits === null ? '' : `, ${permits} permits`
   return [
-    `${channel.paint('bold', title)}  (${kind}${key}${of})`,
+    `${channel.paint('bold', title)}  (${kindInWords(lock)}${key}${of})`,
     holders.length === 0 ? 'not held' : 'held by',
     ...holders.flatMap((holder) => holderLines(holder, others(holder.session.pid), channel)),
     ...(waiters.length === 0 ? ['no waiters'] : ['waiting', ...waiters.map(waiterLine)]),
+    ...(hasReports || !holders.some(({ session }) => session.isLockSession)
+      ? []
+      : [channel.paint('dim', HIDDEN)]),
   ]
 }
+
+/** A client of `lockpool serve` that waits for another one, for example: the server sees only their front. */
+const HIDDEN =
+  'callers that wait for another one of the same process do not show here: there is no table in which pools write them, or this role may not read it ("lockpool install --role ROLE" fixes both)'
 
 /** A holder, its activity, and how many other locks its session has. */
 export function holderLines(holder: LockHolder, others: number, channel: Channel): string[] {

@@ -7,6 +7,11 @@ FROM JSON_TABLE('["lpdoctor", "lpdoctor"]', '$[*]' COLUMNS (k CHAR(64) PATH '$')
 
 export const TRY_LOCK = `SELECT IF(GET_LOCK('lpdoctor', 0) = 1, RELEASE_LOCK('lpdoctor'), 0)`
 
+/** The records of moves, and how the locks without a namespace are kept. */
+export const BACKENDS = `
+SELECT namespace, backend, used_by, CAST(since AS CHAR) FROM lockpool_backend
+WHERE namespace = '' OR LEFT(backend, 6) = 'moving' ORDER BY namespace LIMIT 20`
+
 export const TABLES = `
 SELECT TABLE_NAME FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN (

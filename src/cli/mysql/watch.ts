@@ -61,6 +61,7 @@ export function mysqlKeys(url: string | undefined): KeyCoder {
   const lockId: KeyCoder['lockId'] = (key, namespace) => names.key(key, namespace).id
   const semaphoreId: KeyCoder['semaphoreId'] = (key, namespace) => names.semaphore(key, 1, namespace).key.id
   return {
+    hasNames: true,
     lockId,
     semaphoreId,
     nameRow: (name, namespace, isSemaphore) =>

@@ -8,19 +8,25 @@ const INSPECT_LIMIT_MS = 1000
 
 /** The sessions that hold what a run wants, in words. Empty if the server does not say so in time. Never rejects. */
 export async function holdersOf(
-  { names, isRaw, namespace, permits }: Pick<RunOrder, 'names' | 'isRaw' | 'namespace' | 'permits'>,
+  {
+    names,
+    isRaw,
+    namespace,
+    permits,
+    connection,
+  }: Pick<RunOrder, 'names' | 'isRaw' | 'namespace' | 'permits' | 'connection'>,
   pool: RunPool,
 ): Promise<readonly string[]> {
   try {
-    // MariaDB and MySQL say who holds it when the wait is over.
     if (!isInspected(pool)) return []
-    const { wantedLocks } = await import('../inspect/key-argument.js')
+    const { coderOf, wantedLocks } = await import('../inspect/key-argument.js')
     const flags = {
       ...(isRaw ? { raw: true as const } : {}),
       ...(permits === null ? {} : { semaphore: true as const }),
       ...(namespace === '' ? {} : { namespace }),
     }
-    const wanted = names.map((name) => wantedLocks(name, flags))
+    const coder = await coderOf(connection?.url)
+    const wanted = names.map((name) => wantedLocks(name, flags, coder))
     const { locks } = await pool.inspectAll({ timeoutMs: INSPECT_LIMIT_MS })
     const holders = locks
       .filter((lock) => wanted.some(({ isOne }) => isOne(lock)))

@@ -5,6 +5,7 @@ import { DURATION_IN_WORDS, parseDuration } from '../durations.js'
 import { EXIT } from '../exit-codes.js'
 import { countFlag, toggle, type Flag } from '../flags.js'
 import { rawKey } from '../raw-key.js'
+import { isMysql } from '../mysql/address.js'
 import { UsageError } from '../usage-error.js'
 
 const DEFAULT_KILL_AFTER_MS = 5000
@@ -41,7 +42,10 @@ export const RUN_FLAGS: RunFlags = {
     meaning: 'end the command after this long: SIGTERM, after --kill-after SIGKILL, exit code 124',
     default: 'no limit',
   }),
-  raw: toggle({ meaning: 'KEY is an advisory key of PostgreSQL itself: 123 (bigint), or 12,34 (a pair)' }),
+  raw: toggle({
+    meaning:
+      'KEY is a key of the server itself: 123 (bigint) or 12,34 (a pair), or in MariaDB and MySQL a name of GET_LOCK',
+  }),
   'conflict-exit-code': {
     ...exitCode,
     short: 'E',
@@ -106,7 +110,7 @@ export function readOrder(
   const isRaw = flags.raw === true
   return {
     names: args,
-    keys: args.map((each) => (isRaw ? rawKey(each) : each)),
+    keys: args.map((each) => (isRaw ? rawKey(each, isMysql(flags.url)) : each)),
     isRaw,
     mode: flags.shared === true ? 'shared' : 'exclusive',
     permits: flags.permits ?? null,

@@ -10,6 +10,8 @@ import type { ClientSessionHost } from '../../serve/session/client-session-host.
 import type { SecretOf } from '../../serve/startup/users.js'
 import { AuthQuery } from '../../serve/upstream/auth-query.js'
 import { ShortCheckouts } from '../../serve/upstream/short-checkouts.js'
+import { DeadlockWatch, type DeadlockHost } from '../../serve/upstream/deadlock-watch.js'
+import { readServerWaits } from '../../serve/upstream/server-waits.js'
 import { PassingSession } from '../../serve/upstream/passing-session.js'
 import { UpstreamEvaluator } from '../../serve/upstream/upstream-evaluator.js'
 import {
@@ -20,6 +22,7 @@ import {
   type UpstreamSource,
 } from '../../serve/upstream/upstream-source.js'
 import type { ServeOrder } from './serve-order.js'
+import { BadFileError } from './startup-files.js'
 
 /** How long a client may have to wait for a connection to the upstream. */
 const LEASE_TIMEOUT_MS = 30_000
@@ -29,6 +32,8 @@ export interface FrontUpstream {
   readonly evaluator: Evaluator
   /** Null without --auth-query. */
   readonly secretOf: SecretOf | null
+  /** Checks --auth-query. @throws {BadFileError} */
+  checkLogins(): Promise<void>
   readonly passingFor: ClientSessionHost<ClientSession>['passingFor']
   close(): Promise<void>
 }
@@ -50,17 +55,31 @@ export function openUpstream(
   const leasesOf = (connections: typeof pool): ShortCheckouts =>
     new ShortCheckouts(new PooledUpstream(connections, LEASE_TIMEOUT_MS), systemClock, closing.signal)
   const passing = passingSource(others, new PooledUpstream(pool, LEASE_TIMEOUT_MS))
+  // Only the upstream of the passed-on statements knows for whom they wait.
+  const watching =
+    others.kind === 'url'
+      ? new ConnectionPool(upstreamFactory(carrierTo(others.url, 'lockpool serve')), { min: 0, max: 1 })
+      : evaluating
+  let deadlocks: DeadlockWatch | null = null
+  const logins = authQuery === null ? null : new AuthQuery(leasesOf(asking), authQuery, report)
   return {
     evaluator: new UpstreamEvaluator(leasesOf(evaluating)),
-    secretOf: authQuery === null ? null : new AuthQuery(leasesOf(asking), authQuery, report).secretOf,
+    secretOf: logins === null ? null : logins.secretOf,
+    checkLogins: async () => {
+      const problem = (await logins?.check()) ?? null
+      if (problem !== null) throw new BadFileError(`--auth-query cannot be used: ${problem}`)
+    },
     passingFor:
       passing === null
         ? null
-        : (session, allSessions) =>
-            new PassingSession(session, { source: passing, clock: systemClock, allSessions }),
+        : (session, sessions) => {
+            const ask: DeadlockHost['ask'] = (backends) => readServerWaits(leasesOf(watching), backends)
+            deadlocks ??= new DeadlockWatch({ clock: systemClock, sessions, ask })
+            return new PassingSession(session, { source: passing, deadlocks })
+          },
     close: async () => {
       closing.abort()
-      await Promise.all([pool, evaluating, asking].map((each) => each.close({ graceMs: 0 })))
+      await Promise.all([pool, evaluating, asking, watching].map((each) => each.close({ graceMs: 0 })))
     },
   }
 }

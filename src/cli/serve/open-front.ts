@@ -1,7 +1,8 @@
+import { PoolerDetectedError } from '../../base/errors.js'
 import { systemClock } from '../../base/clock.js'
 import type { LockPool } from '../../postgres-lock-pool.js'
 import { Front } from '../../serve/front.js'
-import { readServerFacts } from '../../serve/upstream/server-facts.js'
+import { readServerFacts, type ServerFacts } from '../../serve/upstream/server-facts.js'
 import { openLocks, sourceOf } from './front-locks.js'
 import { openUpstream } from './front-upstream.js'
 import type { ServeOrder } from './serve-order.js'
@@ -9,6 +10,25 @@ import { readRules } from './startup-files.js'
 
 /** The limit for one message of a client. */
 const MAX_MESSAGE_BYTES = 1 << 20
+
+/** Waits until the pool is ready, and reads the facts of its server. */
+async function readyFacts(pool: LockPool): Promise<ServerFacts> {
+  await pool.ready().catch((error: unknown) => {
+    throw forServe(error)
+  })
+  const connection = await pool.connections.connect()
+  return await readServerFacts(connection).finally(() => connection.release())
+}
+
+/** The advice of the library is about options that a front does not have. */
+function forServe(error: unknown): unknown {
+  if (!(error instanceof PoolerDetectedError)) return error
+  const message = error.message.replace(/,? or (?:use )?backend: 'table'.*$/, '')
+  return new PoolerDetectedError(
+    `${message}. A front takes its locks on sessions of the server: name the server itself with --url, and the pooler with --others`,
+    { cause: error },
+  )
+}
 
 /** A front with its pool and its upstream. */
 export interface OpenFront {
@@ -39,9 +59,8 @@ export async function openFront(
     await Promise.all([pool.close({ graceMs: 0 }), upstream.close()])
   }
   try {
-    await pool.ready()
-    const connection = await pool.connections.connect()
-    const server = await readServerFacts(connection).finally(() => connection.release())
+    const server = await readyFacts(pool)
+    await upstream.checkLogins()
     const front = new Front(
       {
         host: order.host,

@@ -4,7 +4,7 @@ import type { StartupRules } from '../../serve/startup/connection.js'
 import { readUsers, Users, type SecretOf } from '../../serve/startup/users.js'
 import type { ServeOrder } from './serve-order.js'
 
-/** A file that was named on the command line can't be used. */
+/** A file or a statement that was named on the command line can't be used. */
 export class BadFileError extends Error {
   static {
     this.prototype.name = 'BadFileError'

@@ -1,6 +1,6 @@
 import { durationInWords } from '../../inspect/durations-in-words.js'
 import { findingsOf, type Finding } from '../../inspect/findings.js'
-import { lockId } from '../../inspect/server-lock.js'
+import { kindInWords, lockId } from '../../inspect/server-lock.js'
 import { processInWords, sessionInWords, stateInWords } from '../../inspect/session-in-words.js'
 import type { LockSnapshot } from '../../inspect/snapshot.js'
 import { durationText } from '../durations.js'
@@ -132,7 +132,7 @@ function detailLines({ session, lock }: Row): string[] {
     const waiters = lock.waiters.slice(0, 3).map((waiter) => sessionInWords(waiter.session))
     const more = lock.waiters.length > 3 ? ` and ${lock.waiters.length - 3} more` : ''
     lines.push(
-      `${lock.kind} ${lock.id}${waiters.length > 0 ? `, waited for by ${waiters.join(', ')}${more}` : ''}`,
+      `${kindInWords(lock)} ${lock.id}${waiters.length > 0 ? `, waited for by ${waiters.join(', ')}${more}` : ''}`,
     )
   }
   if (session !== null) {

@@ -59,9 +59,18 @@ function detail(lock: LockJson, state: StateJson, host: DetailHost): HTMLElement
   ]
 }
 
-function facts({ kind, key, namespace, permits }: LockJson): HTMLElement {
+/** The ids of members, which have locks with `backend: 'table'`, begin here. The pids of a server are smaller. */
+const FIRST_MEMBER = 2 ** 32
+
+function kindInWords({ kind, holders, waiters }: LockJson): string {
+  const isRow = [...holders, ...waiters].some(({ pid }) => pid !== null && pid >= FIRST_MEMBER)
+  return kind === 'advisory' && isRow ? 'leased row' : kind
+}
+
+function facts(lock: LockJson): HTMLElement {
+  const { kind, key, namespace, permits } = lock
   const rows: (readonly [string, string | null])[] = [
-    ['kind', kind],
+    ['kind', kindInWords(lock)],
     ['namespace', namespace],
     ['permits', permits === null ? null : String(permits)],
     ['key', kind === 'advisory' ? key : null],

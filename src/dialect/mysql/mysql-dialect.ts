@@ -1,4 +1,4 @@
-import type { LockError } from '../../base/errors.js'
+import { ConnectionError, InvalidKeyError, type LockError } from '../../base/errors.js'
 import type { Capabilities } from '../capabilities.js'
 import type {
   BorrowSecond,
@@ -19,10 +19,15 @@ import { MysqlListener } from './notify/listener.js'
 import { NotificationListeners } from './notify/listeners.js'
 import type { NamedKey } from '../named-key.js'
 import { guard } from './fencing/guard.js'
-import { claimBackendIfPossible, isPlaceGone, type BackendClaim } from './records/backend-claim.js'
+import {
+  claimBackendIfPossible,
+  enterNamespace,
+  isPlaceGone,
+  type BackendClaim,
+} from './records/backend-claim.js'
 import { readLeader, recordLeader } from './records/leader.js'
 import { LeasedConnection } from './pool/leased-connection.js'
-import { hashOf, LockNames } from './keys/lock-names.js'
+import { hashOf, isOnlyForMariaDb, LockNames } from './keys/lock-names.js'
 import { writeNames } from './inspect/read-server-state.js'
 import type { MysqlConnection } from './connection/connection.js'
 import type { ServerConnection } from './connection/server-connection.js'
@@ -70,6 +75,8 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
   readonly #names: LockNames
   readonly #listeners = new NotificationListeners()
   #isMariaDb = true
+  /** Whether a key was used that is another lock in MySQL. */
+  #needsMariaDb = false
 
   /**
    * `database` is the database of all connections, in the spelling of the program. Every lock session makes the claim,
@@ -87,6 +94,10 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
   }
 
   encodeKey(key: LockKey, namespace: string): KeyCode {
+    if (isOnlyForMariaDb(key)) {
+      if (!this.#isMariaDb) throw onlyForMariaDb()
+      this.#needsMariaDb = true
+    }
     return this.#names.key(key, namespace)
   }
 
@@ -104,23 +115,35 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
     leaseSeconds(settings.leaseMs)
     const unsubscribe = server.onEnd(ended)
     try {
-      const facts = await checkServer(server, this.#database)
-      await putInForce(server, facts, settings.leaseMs)
+      const found = await checkServer(server, this.#database)
+      await putInForce(server, found, settings.leaseMs)
+      if (this.#needsMariaDb && !found.isMariaDb) throw onlyForMariaDb()
+      const facts = { ...found, tokenOffset: await this.#enter(server) }
       const fencing = await findFencing(server, facts, settings)
-      if (typeof fencing !== 'string') await this.#claimBackend(server)
+      if (typeof fencing !== 'string') await this.#claimBackend(server, facts.tokenOffset)
       this.#isMariaDb = facts.isMariaDb
       unsubscribe()
       return new MysqlLink(server, facts, fencing, settings, this.#listeners, ended)
     } catch (error) {
+      // The pool resets the session, which releases its name.
+      server.isUsed = true
       throw explain(error)
     }
   }
 
+  async #enter(server: ServerConnection): Promise<bigint> {
+    return this.#claim === null || this.#database === null
+      ? 0n
+      : enterNamespace(server, this.#claim.namespace)
+  }
+
   /** Records the backend. If that is not possible, locks work without the record. */
-  async #claimBackend(server: ServerConnection): Promise<void> {
+  async #claimBackend(server: ServerConnection, tokenOffset: bigint): Promise<void> {
     if (this.#claim === null) return
     try {
-      await claimBackendIfPossible(server, this.#claim)
+      const offset = await claimBackendIfPossible(server, this.#claim)
+      if (offset !== tokenOffset)
+        throw new ConnectionError('the locks of the namespace have just been moved to this backend')
     } catch (error) {
       if (!isPlaceGone(error)) throw error
     }
@@ -161,4 +184,10 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
   explain(error: unknown): LockError {
     return explain(error)
   }
+}
+
+function onlyForMariaDb(): InvalidKeyError {
+  return new InvalidKeyError(
+    'MySQL ignores the case of names of locks: a raw name has lower-case letters there, and at most 60 characters',
+  )
 }

@@ -7,6 +7,7 @@ import type {
   LinkSettings,
   ListeningConnection,
   LockLink,
+  RecordTables,
 } from '../dialect.js'
 import type { LeaderInfo, LeaderRecord } from '../leader.js'
 import type { KeyCode, LockKey } from '../lock-key.js'
@@ -14,6 +15,7 @@ import type { NamedKey } from '../named-key.js'
 import type { SemaphoreCode } from '../permit-operation.js'
 import type { Queryable } from '../queryable.js'
 import { LeasedConnection } from './pool/leased-connection.js'
+import { findObjects, recordTables } from './schema/schema.js'
 import { claimBackend, isPlaceGone, type BackendClaim } from './schema/backend-claim.js'
 import { attach } from './session/attach.js'
 import { listen } from './notify/notifications.js'
@@ -102,6 +104,10 @@ export class PostgresDialect implements Dialect<PostgresConnection> {
 
   writeReports(connection: PostgresConnection, rows: readonly ReportRow[], clockMs: number): Promise<void> {
     return writeReports(connection, rows, clockMs)
+  }
+
+  async findRecordTables(connection: PostgresConnection): Promise<RecordTables> {
+    return recordTables(await findObjects(LeasedConnection.beneath(connection)))
   }
 
   takeReleaseRequests(

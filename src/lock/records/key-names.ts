@@ -1,4 +1,4 @@
-import type { Dialect, LockLink } from '../../dialect/dialect.js'
+import type { Dialect, LockLink, RecordTables } from '../../dialect/dialect.js'
 import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
 import type { NamedKey } from '../../dialect/named-key.js'
 import type { SemaphoreCode } from '../../dialect/permit-operation.js'
@@ -41,8 +41,8 @@ export class KeyNames<C extends object> {
     })
   }
 
-  joined(link: LockLink): void {
-    if (!link.keepsNames || this.#recorder.isClosed) return
+  joined(link: LockLink, { keepsNames }: RecordTables = link): void {
+    if (!keepsNames || this.#recorder.isClosed) return
     this.#links.add(link)
     this.#recorder.start()
   }

@@ -1,4 +1,4 @@
-import type { Dialect, LockLink } from '../../dialect/dialect.js'
+import type { Dialect, LockLink, RecordTables } from '../../dialect/dialect.js'
 import type { ReleaseRequest } from '../../dialect/release-request.js'
 import { encodeReport, type ReportRow, type SessionReport } from '../../dialect/session-report.js'
 import { Recorder, type RecorderHost } from './recorder.js'
@@ -33,6 +33,8 @@ interface LastReport {
 export class ReportBoard<C extends object> {
   readonly #host: ReportBoardHost<C>
   readonly #links = new Map<number, LockLink>()
+  /** The sessions that other programs can ask for their locks. */
+  readonly #receiving = new Set<number>()
   readonly #reported = new Map<number, LastReport>()
   readonly #recorder: Recorder<C>
 
@@ -46,9 +48,10 @@ export class ReportBoard<C extends object> {
     })
   }
 
-  joined(link: LockLink): void {
-    if (!link.keepsReports || this.#recorder.isClosed) return
+  joined(link: LockLink, { keepsReports, receivesRequests }: RecordTables = link): void {
+    if (!keepsReports || this.#recorder.isClosed) return
     this.#links.set(link.serverId, link)
+    if (receivesRequests === true) this.#receiving.add(link.serverId)
     this.#reported.delete(link.serverId)
     this.#recorder.start()
   }
@@ -56,6 +59,7 @@ export class ReportBoard<C extends object> {
   detached(link: LockLink): void {
     if (this.#links.get(link.serverId) !== link) return
     this.#links.delete(link.serverId)
+    this.#receiving.delete(link.serverId)
     this.#reported.delete(link.serverId)
     if (this.#links.size === 0) this.#recorder.stop()
   }
@@ -93,7 +97,7 @@ export class ReportBoard<C extends object> {
     const { dialect } = this.#host
     const receiving = updates
       .map(({ serverId }) => serverId)
-      .filter((serverId) => this.#links.get(serverId)?.receivesRequests === true)
+      .filter((serverId) => this.#receiving.has(serverId))
     if (receiving.length === 0 || dialect.takeReleaseRequests === undefined) return
     for (const request of await dialect.takeReleaseRequests(connection, receiving))
       this.#host.requested(request)

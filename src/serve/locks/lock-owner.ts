@@ -1,3 +1,4 @@
+import type { Cancel } from '../../base/clock.js'
 import { runHoldingAll } from '../../lock/handle/holding-context.js'
 import type { Lock } from '../../lock/handle/lock.js'
 import type { LockKey, LockMode } from '../../dialect/lock-key.js'
@@ -34,10 +35,14 @@ export class LockOwner {
   /** The locks that the transaction has taken, in order: a savepoint is an index in this list. Null until the first one. */
   #taken: Taken[] | null = null
   #awaited: string | null = null
+  #waits = 0
   #isClosed = false
+  readonly #watchWait: () => Cancel | null
 
-  constructor(source: LockSource) {
+  /** `watchWait` is called when a wait begins, and its result when the wait ends. */
+  constructor(source: LockSource, watchWait: () => Cancel | null = notWatched) {
     this.#source = source
+    this.#watchWait = watchWait
   }
 
   /** How many keys the client holds. */
@@ -52,6 +57,11 @@ export class LockOwner {
   /** The id of the key that the client waits for; null if it does not wait. */
   get awaited(): string | null {
     return this.#awaited
+  }
+
+  /** The number of waits so far. */
+  get waits(): number {
+    return this.#waits
   }
 
   /** Whether the client holds the key with this id. */
@@ -92,15 +102,23 @@ export class LockOwner {
     // Most locks are free. A client that holds others tries first, because a wait has to examine each of its locks.
     const isFirst = this.#holds.size === 0
     let lock = isFirst ? null : await this.#source.tryAcquire(key, mode, waitLimits)
-    this.#awaited = id
+    const unwatch = lock === null ? this.#begin(id) : null
     try {
       lock ??= await (isFirst
         ? this.#source.acquire(key, mode, waitLimits)
         : this.#wait(key, mode, waitLimits))
     } finally {
       this.#awaited = null
+      unwatch?.()
     }
     this.#keep(id, key, mode, scope, lock)
+  }
+
+  /** A wait begins. */
+  #begin(id: string): Cancel | null {
+    this.#awaited = id
+    this.#waits++
+    return this.#watchWait()
   }
 
   /** Waits with all held locks announced, so that a deadlock is found. */
@@ -197,12 +215,13 @@ export class LockOwner {
   }
 
   async #upgrade(id: string, hold: Hold, scope: LockScope, waitLimits: WaitLimits): Promise<void> {
-    this.#awaited = id
+    const unwatch = this.#begin(id)
     try {
       const lock = await runHoldingAll(this.#locks(), () => this.#source.upgrade(hold.lock, waitLimits, true))
       this.#replace(id, hold, lock!, scope)
     } finally {
       this.#awaited = null
+      unwatch?.()
     }
   }
 
@@ -263,6 +282,10 @@ export class LockOwner {
 
 const DONE = Promise.resolve()
 
+function notWatched(): null {
+  return null
+}
+
 /** Ignores the outcome, because the client has gone. */
 function abandon(lock: Lock): void {
   lock.release().catch(() => undefined)
@@ -288,5 +311,5 @@ function isCovered({ lock }: Hold, mode: LockMode): boolean {
 /** The id of a key. Two keys exclude each other if and only if their ids are equal: a name never equals a number. */
 function idOf(key: LockKey): string {
   if (typeof key === 'string') return `n${key}`
-  return typeof key === 'bigint' ? String(key) : `${key[0]},${key[1]}`
+  return typeof key === 'bigint' ? String(key) : key.join(',')
 }

@@ -78,9 +78,18 @@ export function backendKeyData(processId: number, secret: number): Buffer {
   return message(BACKEND.backendKeyData, int32(processId), int32(secret))
 }
 
-/** Answers a client that asks for a later minor version, or for unknown options of it. */
-export function negotiateProtocolVersion(minor: number, unknown: readonly string[]): Buffer {
-  return message(BACKEND.negotiateProtocolVersion, int32(minor), int32(unknown.length), ...unknown.map(text))
+/**
+ * Answers a client that asks for a later version, or for unknown options of it. The version is the full number, as in a startup
+ * packet: older protocol documentation says that it is the minor version alone, but no server has ever sent that, and libpq 18
+ * refuses it.
+ */
+export function negotiateProtocolVersion(version: number, unknown: readonly string[]): Buffer {
+  return message(
+    BACKEND.negotiateProtocolVersion,
+    int32(version),
+    int32(unknown.length),
+    ...unknown.map(text),
+  )
 }
 
 export function commandComplete(tag: string): Buffer {

@@ -1,3 +1,4 @@
+import type { Cancel } from '../../base/clock.js'
 import { Expiring } from '../../base/deadlines.js'
 import { LockOwner } from '../locks/lock-owner.js'
 import { SHUTDOWN, toSqlError } from '../locks/lock-errors.js'
@@ -72,7 +73,7 @@ export class ClientSession extends Expiring implements QuerySession {
     this.#reader = wire.reader
     this.#host = host
     this.settings = new Settings(host.server, atStart)
-    this.locks = new LockOwner(host.source)
+    this.locks = new LockOwner(host.source, () => this.#watchWait())
     this.permits = new PermitOwner(host.source)
     this.transaction = new Transaction(this.locks, this.settings)
     this.label = new ClientLabel(identity, this.settings)
@@ -146,6 +147,10 @@ export class ClientSession extends Expiring implements QuerySession {
     }
     if (this.passing?.isHeld !== true) return set()
     return this.passing.command(setConfigSql(name, value, isLocal)).then(set)
+  }
+
+  #watchWait(): Cancel | null {
+    return this.passing?.watchWait((error) => this.#times.cancel(error)) ?? null
   }
 
   /** The client has sent a CancelRequest. */

@@ -5,7 +5,7 @@ import type { Message } from '../messages/message-reader.js'
 import { ProtocolError } from '../messages/protocol-error.js'
 import { FatalError } from '../messages/sql-error.js'
 import { ScramExchange } from './scram.js'
-import { MINOR_VERSION, type StartupPacket } from './startup-packet.js'
+import { PROTOCOL_VERSION, type StartupPacket } from './startup-packet.js'
 import type { Users } from './users.js'
 
 /** One connection during the login. */
@@ -37,8 +37,8 @@ export async function logIn(
   wire: LoginWire,
 ): Promise<LoggedIn> {
   const { minor, protocolOptions, parameters } = packet
-  if (minor > MINOR_VERSION || protocolOptions.length > 0)
-    wire.send(negotiateProtocolVersion(MINOR_VERSION, protocolOptions))
+  if (minor > 0 || protocolOptions.length > 0)
+    wire.send(negotiateProtocolVersion(PROTOCOL_VERSION, protocolOptions))
   const user = parameters.get('user') ?? ''
   if (user === '') throw new FatalError('28000', 'no PostgreSQL user name specified in startup packet')
   const replication = parameters.get('replication') ?? 'false'

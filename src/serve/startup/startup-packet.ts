@@ -5,8 +5,8 @@ const CANCEL_REQUEST = 80_877_102
 const SSL_REQUEST = 80_877_103
 const GSSENC_REQUEST = 80_877_104
 
-/** The supported minor version of protocol version 3. */
-export const MINOR_VERSION = 0
+/** Protocol 3.0, the supported version, as a startup packet names it. */
+export const PROTOCOL_VERSION = 0x0003_0000
 
 /** The first packet of a connection. */
 export type StartupPacket =

@@ -1,3 +1,4 @@
+import type { Cancel } from '../../base/clock.js'
 import { BACKEND } from '../messages/backend.js'
 import type { Message } from '../messages/message-reader.js'
 import { FatalError, SqlError } from '../messages/sql-error.js'
@@ -14,12 +15,13 @@ import {
   CLEAN_UPSTREAM,
   COMMIT_UPSTREAM,
   ROLLBACK_UPSTREAM,
+  rollbackToSql,
   savepointSql,
   settingsSql,
 } from './passing-sql.js'
 import { evaluationMessages, OneRow } from './evaluation.js'
 import { readDescription } from './read-description.js'
-import type { HasParty } from './stuck-parties.js'
+import type { HasParty } from './deadlock-watch.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamCheckout } from './upstream-source.js'
 import { UpstreamWait, type PassingHost } from './upstream-wait.js'
@@ -69,6 +71,22 @@ export class PassingSession implements Passing {
 
   get hasConnection(): boolean {
     return this.#checkout !== null && !this.#checkout.connection.hasEnded
+  }
+
+  get isInUse(): boolean {
+    return this.hasConnection && (this.#wouldLose || this.running !== null)
+  }
+
+  get backend(): number | null {
+    return this.#checkout?.connection.backend ?? null
+  }
+
+  get running(): number | null {
+    return this.#checkout?.connection.running ?? null
+  }
+
+  watchWait(refuse: (error: SqlError) => void): Cancel | null {
+    return this.isInUse ? this.#host.deadlocks.watch(this.#client, refuse) : null
   }
 
   get isHeld(): boolean {
@@ -165,6 +183,20 @@ export class PassingSession implements Passing {
     this.#becomeBlock()
     if (this.#isGroup) await this.#quietly(connection, ROLLBACK_UPSTREAM).catch(ignore)
     this.#isGroup = false
+    if (this.#isBlock && connection.status === 'T') await this.#failBlock(connection)
+  }
+
+  /**
+   * The front has failed a statement of a block, which the upstream does not know. There too, rows that were locked since the last
+   * savepoint must be free at once, as after an error of the server.
+   */
+  async #failBlock(connection: UpstreamConnection): Promise<void> {
+    const { transaction } = this.#client
+    if (transaction.hasFailed) return
+    const savepoint = transaction.savepoints.at(-1)
+    const undo = savepoint === undefined ? ROLLBACK_UPSTREAM : rollbackToSql(savepoint)
+    await this.#quietly(connection, undo).catch(ignore)
+    if (savepoint === undefined) this.#settle(connection)
   }
 
   cancel(): void {
@@ -223,7 +255,7 @@ export class PassingSession implements Passing {
 
   /** The client's connection. It takes a new one if there is none, or if the old one has ended while unused. */
   async #take(): Promise<UpstreamConnection> {
-    if (this.#checkout?.connection.hasEnded === true && !this.#isInUse) {
+    if (this.#checkout?.connection.hasEnded === true && !this.#wouldLose) {
       this.#checkIn(true)
     }
     if (this.#checkout === null) {
@@ -235,7 +267,7 @@ export class PassingSession implements Passing {
   }
 
   /** Whether the end of the connection would lose something. */
-  get #isInUse(): boolean {
+  get #wouldLose(): boolean {
     return this.#isBlock || this.#isGroup || this.#isUnsynced || this.#isPinned
   }
 

@@ -10,9 +10,14 @@ export const CLEAN_UPSTREAM = 'DISCARD ALL'
 
 export const savepointSql = (name: string): string => `SAVEPOINT ${quoteIdentifier(name)}`
 
+export const rollbackToSql = (name: string): string => `ROLLBACK TO SAVEPOINT ${quoteIdentifier(name)}`
+
 /** Sends a setting to a transaction that is open there. */
 export const setConfigSql = (name: string, value: string | null, isLocal: boolean): string =>
   `SELECT pg_catalog.set_config(${quoteLiteral(name)}, ${value === null ? 'NULL' : quoteLiteral(value)}, ${isLocal})`
+
+/** Plans a statement, and checks the rights to run it. */
+export const explainSql = (text: string): string => `EXPLAIN ${text}`
 
 /** Applies the settings of a client. */
 export const settingsSql = (settings: ReadonlyMap<string, string>): string =>

@@ -1,3 +1,5 @@
+import type { Cancel } from '../../base/clock.js'
+import type { SqlError } from '../messages/sql-error.js'
 import type { Evaluation } from '../sql/statement.js'
 import type { Bound } from '../prepared/bound.js'
 
@@ -6,6 +8,18 @@ export interface Passing {
   /** Whether the client waits for a connection, and whether it has one. */
   readonly isAwaited: boolean
   readonly hasConnection: boolean
+  /** Whether a statement runs on its connection, or something is open there for which others may wait. */
+  readonly isInUse: boolean
+  /** The pid of the server's backend, as far as it is known. */
+  readonly backend: number | null
+  /** The number of the statement that runs there. */
+  readonly running: number | null
+
+  /**
+   * The client begins to wait for a lock. If it is in use at the upstream, it may be part of a deadlock: then `refuse` is called,
+   * unless the returned function has been called before. Null if it can't be.
+   */
+  watchWait(refuse: (error: SqlError) => void): Cancel | null
 
   /** Whether a transaction or a portal is open there: then no other client can use the connection. */
   readonly isHeld: boolean

@@ -7,6 +7,7 @@ import { UpstreamError } from '../messages/upstream-error.js'
 
 /** Transports bytes to the upstream and back: a `RawConnection`. */
 export interface UpstreamTransport {
+  readonly backend: number | null
   onData(read: (chunk: Buffer) => void): void
   onEnd(ended: (cause: Error) => void): void
   write(bytes: Buffer): void
@@ -21,6 +22,7 @@ const MAX_MESSAGE_BYTES = 2 ** 30
 
 /** One request to the upstream, until its last answer. */
 interface Exchange {
+  readonly number: number
   readonly until: number
   readonly hear: (message: Message) => void
   readonly answered: Deferred<void>
@@ -32,6 +34,7 @@ const ASIDE: ReadonlySet<number> = new Set([BACKEND.parameterStatus, BACKEND.not
 
 /** One connection to the upstream, as messages. There is one exchange at a time. */
 export class UpstreamConnection {
+  static #exchanges = 0
   readonly #carrier: UpstreamTransport
   readonly #reader = new MessageReader()
   #exchange: Exchange | null = null
@@ -60,6 +63,16 @@ export class UpstreamConnection {
     return this.#end !== null
   }
 
+  /** The pid of the server's backend. A pooler announces another number. */
+  get backend(): number | null {
+    return this.#carrier.backend
+  }
+
+  /** The number of the request that has no answer yet. No two connections have the same number. */
+  get running(): number | null {
+    return this.#exchange?.number ?? null
+  }
+
   get isBusy(): boolean {
     return this.#exchange !== null
   }
@@ -72,7 +85,8 @@ export class UpstreamConnection {
    */
   ask(bytes: Buffer, until: number, hear: (message: Message) => void): Promise<void> {
     if (this.#end !== null) return Promise.reject(gone(this.#end))
-    const exchange = { until, hear, answered: new Deferred<void>(), error: null }
+    const number = ++UpstreamConnection.#exchanges
+    const exchange = { number, until, hear, answered: new Deferred<void>(), error: null }
     this.#exchange = exchange
     this.#carrier.write(bytes)
     return exchange.answered.promise

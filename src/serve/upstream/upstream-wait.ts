@@ -1,17 +1,12 @@
-import type { Clock } from '../../base/clock.js'
-import { SqlError } from '../messages/sql-error.js'
-import { isAmongStuck, type HasParty } from './stuck-parties.js'
+import type { SqlError } from '../messages/sql-error.js'
+import type { DeadlockWatch, HasParty } from './deadlock-watch.js'
 import type { UpstreamCheckout, UpstreamSource } from './upstream-source.js'
 
 /** The parts that all passing sessions share. */
 export interface PassingHost {
   readonly source: UpstreamSource
-  readonly clock: Clock
-  readonly allSessions: () => Iterable<HasParty>
+  readonly deadlocks: DeadlockWatch
 }
-
-/** A wait looks for a deadlock after this time, repeatedly. It is PostgreSQL's default for `deadlock_timeout`. */
-const LOOK_AFTER_MS = 1000
 
 /** How one client waits for upstream connections. The wait ends if no connection can come, or if the client has gone. */
 export class UpstreamWait {
@@ -26,26 +21,24 @@ export class UpstreamWait {
     this.#host = host
   }
 
+  /** Whether another client must return a connection first. */
   get isWaiting(): boolean {
-    return this.#waiting !== null
+    return this.#waiting !== null && !this.#host.source.isKept
   }
 
   /** @throws {SqlError} */
   async lease(): Promise<UpstreamCheckout> {
     if (this.#closed !== null) throw this.#closed
     const waiting = (this.#waiting = new AbortController())
-    const look = (): void => {
-      if (isAmongStuck(this.#client, this.#host.allSessions())) waiting.abort(deadlock())
-      else cancel = this.#host.clock.after(LOOK_AFTER_MS, look, false)
-    }
-    let cancel = this.#host.clock.after(LOOK_AFTER_MS, look, false)
+    const { source, deadlocks } = this.#host
+    const unwatch = deadlocks.watch(this.#client, (error) => waiting.abort(error))
     try {
-      const lease = await this.#host.source.lease(waiting.signal)
+      const lease = await source.lease(waiting.signal)
       if (this.#closed === null) return lease
       lease.release(false)
       throw this.#closed
     } finally {
-      cancel()
+      unwatch()
       this.#waiting = null
     }
   }
@@ -58,11 +51,4 @@ export class UpstreamWait {
     this.#closed = reason
     this.cancel(reason)
   }
-}
-
-function deadlock(): SqlError {
-  return new SqlError('40P01', 'deadlock detected', {
-    detail:
-      'All connections to the upstream are held by clients that wait for locks of clients that wait for a connection.',
-  })
 }

@@ -82,6 +82,11 @@ const DIFFERENCES: Readonly<Record<string, Difference>> = {
     server: [[true]],
     front: expect.stringMatching(/^22023 /),
   },
+  'a deadlock between a lock and a row, through a pooler or two fronts': {
+    statements: ['PASS UPDATE'],
+    server: anything,
+    front: anything,
+  },
   '`current_user`, with `--others`': {
     statements: ['PASS SELECT current_user'],
     server: anything,
@@ -152,6 +157,31 @@ describe('differences from a server', () => {
     expect(await ask(await world.client(refusing, { database: 'none' }), 'SELECT 1')).toEqual([[1]])
     const passing = await world.front({ others: { kind: 'pass' } })
     await expect(world.client(passing, { database: 'none' })).rejects.toMatchObject({ code: '3D000' })
+  })
+
+  test('a deadlock between a lock and a row, through a pooler or two fronts', async () => {
+    await world.database.query('CREATE TABLE IF NOT EXISTS deadlock AS SELECT 1 AS n')
+    const deadlock = async (connect: () => Promise<pg.Client>): Promise<Answer> => {
+      const [holder, owner] = [await connect(), await connect()]
+      await ask(holder, 'SELECT pg_advisory_lock(804)')
+      await ask(owner, "SET lock_timeout = '4s'")
+      await ask(owner, 'BEGIN')
+      await ask(owner, 'UPDATE deadlock SET n = 2')
+      const waiting = ask(owner, 'SELECT pg_advisory_lock(804)')
+      const writing = ask(holder, 'UPDATE deadlock SET n = 3')
+      // The server refuses one of them. A front only ends the wait that has a time limit.
+      const first = await Promise.race([waiting, writing])
+      await ask(owner, 'ROLLBACK')
+      await writing
+      await Promise.all([holder.end(), owner.end()])
+      return first
+    }
+    expect(await deadlock(direct)).toMatch(/^40P01 /)
+    const pass = { others: { kind: 'pass' } } as const
+    const fronts = [await world.front(pass), await world.front(pass)]
+    let next = 0
+    expect(await deadlock(() => world.client(fronts[next++]!))).toMatch(/^55P03 /)
+    await world.database.query('DROP TABLE deadlock')
   })
 
   test('`current_user`, with `--others`', async () => {

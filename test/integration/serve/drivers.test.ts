@@ -5,7 +5,7 @@ import { startEmbedded } from '../../support/own-server.js'
 import { startFront, startServer, type Server, type Target } from '../../../drivers/target.js'
 
 /** `npm run drivers` runs the other programs. */
-const QUICK = new Set(['psycopg2', 'psql', 'pg'])
+const QUICK = new Set(['psycopg2', 'libpq 18', 'psql', 'pg'])
 
 let server: Server | undefined
 let front: Target | undefined

@@ -229,6 +229,15 @@ describe('other statements', () => {
   })
 })
 
+describe('a front whose own address is a pooler', () => {
+  test.skipIf(!hasPgBouncer)('does not start, and says what to name instead', async () => {
+    await using bouncer = await PgBouncer.to(world.database.url, { pool_mode: 'transaction' })
+    const starting = world.front({}, bouncer.url)
+    await expect(starting).rejects.toThrow(/locks do not hold behind it.*pool_mode = session\)\. .*--others/)
+    await expect(starting).rejects.not.toThrow(/backend/)
+  })
+})
+
 describe('six programs that count together', () => {
   test('count to 240 through connections of the front', async () => {
     expect(await countTogether(await world.front({ ...PASS, max: 2 }))).toBe(PROGRAMS * ROUNDS)

@@ -160,6 +160,9 @@ describe('a connection', () => {
     const client = await WireClient.connect(await world.front())
     client.startup({ user: 'me', '_pq_.unknown': 'x' }, 196_610)
     expect(await client.until('Z')).toMatch(/^v R (S )+K Z$/)
+    // Protocol 3.0, and the one unknown option.
+    const answer = Buffer.concat([int32(196_608), int32(1), Buffer.from('_pq_.unknown\0')])
+    expect(client.bodies('v')).toEqual([answer])
     client.socket.destroy()
   })
 

@@ -18,6 +18,7 @@ import { RowWatch, type NotificationSource } from '../../../src/dialect/rows/row
 import { StatementRunner, type ErrorReader } from '../../../src/dialect/rows/statement-runner.js'
 import type { FakeConnection } from '../../../src/testing/fake-connection.js'
 import type { RowServer } from './row-server.js'
+import type { RowStore } from '../../../src/dialect/rows/row-store.js'
 import { SimRowStore, type Send } from './sim-row-store.js'
 
 /** The server has rolled back the statement, so it can be repeated. */
@@ -67,7 +68,7 @@ export class SimRowDialect extends RowDialect<FakeConnection> implements Dialect
     const { leaseMs, fencing } = settings
     const runner = new StatementRunner(borrow, leaseMs, ERRORS, { clock, random })
     return untilAborted(runner, signal, async () => {
-      const member = new Member(id, leaseMs, new SimRowStore(runner, send, server), ended, clock)
+      const member = new Member(id, leaseMs, this.storeOn(runner), ended, clock)
       const { floor, secret } = await enter(member, () =>
         runner.once((connection) => send(connection, () => server.join(id, leaseMs, name))),
       )
@@ -75,6 +76,10 @@ export class SimRowDialect extends RowDialect<FakeConnection> implements Dialect
       const facts: RowFacts = { server: SERVER, floor, secret, keepsNames: false, shortfall: null, noFencing }
       return { member, facts }
     })
+  }
+
+  protected storeOn(runner: StatementRunner<FakeConnection>): RowStore {
+    return new SimRowStore(runner, this.#ports.send, this.#ports.server)
   }
 
   listen(connection: FakeConnection, handlers: NotificationHandlers): Promise<ListeningConnection> {

@@ -13,7 +13,7 @@ export const LONGEST_WAY_MS = 2500
 
 /** The rows of a town, and the way to them: statements fail or arrive late, and notifications get lost. */
 export class RowWorld {
-  readonly rows: RowServer = new RowServer()
+  readonly rows: RowServer
   readonly #server: FakeServer
   readonly #clock: Clock
   readonly #random: SeededRandom
@@ -21,7 +21,8 @@ export class RowWorld {
   readonly #failures: Error[] = []
   #lateStatements = 0
 
-  constructor(server: FakeServer, clock: Clock, random: SeededRandom) {
+  constructor(server: FakeServer, clock: Clock, random: SeededRandom, rows: RowServer = new RowServer()) {
+    this.rows = rows
     this.#server = server
     this.#clock = clock
     this.#random = random

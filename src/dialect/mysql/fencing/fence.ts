@@ -36,23 +36,38 @@ interface Run {
 export class Fence {
   readonly #server: ServerConnection
   readonly #run: Run
+  readonly #offset: bigint
   #ceiling: bigint
   #isLifting = false
 
-  private constructor(server: ServerConnection, run: Run) {
+  private constructor(server: ServerConnection, run: Run, offset: bigint) {
     this.#server = server
+    this.#offset = offset
     this.#run = run
     this.#ceiling = run.origin + HEADROOM
   }
 
   /**
-   * Finds or begins the run. `identity` identifies the server, and `seen` is a token that this process has received.
+   * Finds or begins the run. `identity` identifies the server, `seen` is a token that this process has received, and
+   * `offset` is added to all tokens of the namespace, which were greater when its locks were rows.
    *
    * @throws the error of the server if the tables are missing and may not be created
    */
-  static async find(server: ServerConnection, identity: string, seen: string): Promise<Fence> {
-    const run = (await readRun(server, identity)) ?? (await beginRun(server, identity, seen))
-    return new Fence(server, run)
+  static async find(
+    server: ServerConnection,
+    identity: string,
+    seen: string,
+    offset: bigint = 0n,
+  ): Promise<Fence> {
+    const own = BigInt(seen) - offset
+    const least = own > 0n ? own : 0n
+    const run = (await readRun(server, identity)) ?? (await beginRun(server, identity, String(least)))
+    return new Fence(server, run, offset)
+  }
+
+  /** All tokens of this run are greater. */
+  get origin(): bigint {
+    return this.#run.origin
   }
 
   /** Converts an answer of UUID_SHORT() to a token in decimal digits. */
@@ -62,7 +77,7 @@ export class Fence {
     if (places <= 0n) throw new ConnectionError('the fencing tokens of the server have gone back')
     const token = origin + places * STEP
     if (token > this.#ceiling - HEADROOM / 2n) this.#lift(token)
-    return String(token)
+    return String(token + this.#offset)
   }
 
   /** Raises the ceiling long before it is reached, so that no caller waits for it. */

@@ -43,7 +43,9 @@ const MOST_PERMITS = 1000
 
 /** The names of our locks, with the suffixes of internal locks. */
 const OURS = /^(lp1[0-9a-f]{32})(?:\/([0-9]|s\d+|l)|=(\d+)\/\d)?$/
-const INTERNAL = /^(?:lpbell\/|lpwait\/|lpfence\/)/
+/** That of a raw name counts as such only while the name is held: it may be the name of a program. */
+const REGISTRATION = /^(.+)\/(?:\d|l)$/
+const INTERNAL = /^(?:lpbell|lpwait|lpfence|lpuse|lpmove)\//
 
 export function namedLock({ code, name, namespace, semaphore }: NamedKey): NamedLock {
   return { id: code.id, name, namespace, permits: semaphore?.permits ?? null }
@@ -191,11 +193,17 @@ function sorted(
   const locks: LockRow[] = []
   const interests: Interest[] = []
   const owners = new Set<number>()
+  const held = new Set(rows.map(([, text]) => String(text)))
   for (const [owner, text] of rows) {
     const [pid, name] = [Number(owner), String(text)]
     if (INTERNAL.test(name)) continue
     const [, base, suffix] = OURS.exec(name) ?? []
     if (base !== undefined) owners.add(pid)
+    const [, raw] = base === undefined ? (REGISTRATION.exec(name) ?? []) : []
+    if (raw !== undefined && held.has(raw)) {
+      interests.push({ pid, hash: hashOf(raw), isWriter: true })
+      continue
+    }
     // The first session of a queue waits too. The server lists none of those behind it.
     if (base !== undefined && suffix !== undefined && /^(?:\d|l)$/.test(suffix))
       interests.push({ pid, hash: hashOf(base), isWriter: true })

@@ -1,5 +1,6 @@
 import { InvalidKeyError } from '../../../base/errors.js'
 import { show } from '../../../base/options.js'
+import { isRawName } from '../../check-key.js'
 import { Sha256 } from '../../../base/sha256.js'
 import type { KeyCode, LockKey } from '../../lock-key.js'
 import type { SemaphoreCode } from '../../permit-operation.js'
@@ -63,6 +64,7 @@ export class LockNames {
 
   /** @throws {InvalidKeyError} */
   key(key: LockKey, namespace: string): KeyCode {
+    if (isRawName(key)) return rawName(key[0])
     const words = this.#words(key, namespace, '')
     return { id: nameOf(words), hash: words[0]! }
   }
@@ -94,8 +96,30 @@ function nameOf(words: Int32Array): string {
   return name
 }
 
-/** The hash of the key with this id: the first digits of its name. */
+/** Names that lockpool itself holds. */
+const OURS = /^(?:lp1|lpbell\/|lpwait\/|lpfence\/|lpuse\/|lpmove\/)/
+
+/** A name of another program, taken as it is. It counts for all databases and namespaces. */
+function rawName(name: string): KeyCode {
+  if (OURS.test(name)) throw new InvalidKeyError(`names like ${show(name)} are reserved for lockpool`)
+  return { id: name, hash: hashOf(name) }
+}
+
+/** MySQL ignores the case of names, and allows no suffix of ours after more characters. */
+const MOST_WITH_SUFFIX = 60
+
+/** Whether the raw name is a different lock, or none, in MySQL. */
+export function isOnlyForMariaDb(key: LockKey): boolean {
+  return isRawName(key) && (key[0] !== key[0].toLowerCase() || key[0].length > MOST_WITH_SUFFIX)
+}
+
+/** The hash of the key with this id: the first digits of its name, or a hash of a raw name. */
 export function hashOf(keyId: string): number {
+  if (!keyId.startsWith(PREFIX)) {
+    let hash = 0x811c9dc5
+    for (let i = 0; i < keyId.length; i++) hash = Math.imul(hash ^ keyId.charCodeAt(i), 0x01000193)
+    return hash | 0
+  }
   const digits = keyId.slice(PREFIX.length, PREFIX.length + 8)
   return Number.parseInt(digits, 16) | 0
 }
@@ -108,6 +132,7 @@ function textOf(key: LockKey): readonly [Kind, string] {
       throw new InvalidKeyError(`a lock key that is a bigint has 64 bits with sign, not ${key}n`)
     return ['b', String(key)]
   }
+  if (isRawName(key)) throw new InvalidKeyError('a raw name is a lock, not a semaphore')
   for (const half of key) {
     if ((half | 0) !== half)
       throw new InvalidKeyError(`a pair is two 32-bit integers with sign, not ${show(half)}`)

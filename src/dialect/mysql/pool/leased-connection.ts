@@ -9,12 +9,15 @@ const MOVES = /\buse\b/i
 
 /**
  * A checked-out connection, in the form of `mysql2/promise`. `query` and `execute` also accept a callback, like those
- * of `mysql2`. It ends with the checkout.
+ * of `mysql2`; on a connection that was passed to a callback they return a command with `stream()` without one. It ends
+ * with the checkout.
  */
 export class LeasedConnection implements MysqlConnection, Lease {
   readonly #server: ServerConnection
   readonly #lease: Lease
   #isOver = false
+  /** Whether `query` and `execute` without a callback return what those of `mysql2` return, which has `stream()`. */
+  #hasCommands = false
 
   /** @internal */
   constructor(server: ServerConnection, lease: Lease) {
@@ -25,6 +28,12 @@ export class LeasedConnection implements MysqlConnection, Lease {
   /** @internal The connection below a checkout, for lockpool's own statements. */
   static serverOf(connection: MysqlConnection): ServerConnection {
     return #server in connection ? connection.#server : (connection as ServerConnection)
+  }
+
+  /** @internal The form of a connection that `getConnection` of `mysql2` passes to a callback. */
+  withCommands(): this {
+    this.#hasCommands = true
+    return this
   }
 
   /** The server's id of the session. */
@@ -92,10 +101,13 @@ export class LeasedConnection implements MysqlConnection, Lease {
     const [what] = args
     const sql = typeof what === 'string' ? what : String((what as { sql?: unknown } | null | undefined)?.sql)
     if (!this.#isOver && MOVES.test(sql)) this.#server.mayHaveMoved = true
-    if (typeof done !== 'function') {
+    if (typeof done !== 'function' && !this.#hasCommands) {
       return this.#use((server) => (server.promised[how] as (...all: unknown[]) => Promise<unknown>)(...args))
     }
-    if (this.#isOver) return process.nextTick(done, released())
+    if (this.#isOver) {
+      if (typeof done !== 'function') throw released()
+      return process.nextTick(done, released())
+    }
     this.#server.isUsed = true
     const raw = this.#server.raw
     return (raw[how] as (...all: unknown[]) => ReturnType<CallbackConnection['query']>)(...args)

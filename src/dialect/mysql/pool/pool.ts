@@ -9,7 +9,7 @@ import type { MysqlConnection } from '../connection/connection.js'
 /**
  * A pool of connections to MariaDB or MySQL that can replace a pool of `mysql2/promise`. Lock sessions come from it
  * too, but the program does not see them. With a callback, `getConnection` and `end` work like those of `mysql2`;
- * Kysely calls them like that.
+ * Kysely and Knex call them like that.
  */
 export class MysqlPool extends ConnectionPool<MysqlConnection> {
   /** The number of borrowers and of callers that wait for a connection. */
@@ -37,7 +37,10 @@ export class MysqlPool extends ConnectionPool<MysqlConnection> {
   getConnection(callback: Callback<LeasedConnection>): void
   getConnection(callback?: Callback<LeasedConnection>): Promise<LeasedConnection> | void {
     if (callback === undefined) return this.connect()
-    callBack(this.connect(), callback)
+    callBack(
+      this.connect().then((connection) => connection.withCommands()),
+      callback,
+    )
   }
 
   /** Runs one statement on a connection that is checked out for it. */

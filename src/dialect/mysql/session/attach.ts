@@ -12,7 +12,10 @@ import { explain, isDenied } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /** The facts about a suitable server. */
-export type ServerFacts = Pick<ReadServer, 'isMariaDb' | 'identity' | 'database'>
+export interface ServerFacts extends Pick<ReadServer, 'isMariaDb' | 'identity' | 'database'> {
+  /** What is added to the tokens of named locks in the namespace of the pool. */
+  readonly tokenOffset?: bigint
+}
 
 /** The source of fencing tokens, or the reason why there is none. */
 export type Fencing = Fence | string
@@ -81,7 +84,7 @@ export async function findFencing(
   if (facts.database === null)
     return 'the connection has no database, in which the table lockpool_fence could be'
   try {
-    return await Fence.find(server, facts.identity, wanted.seen.greatest)
+    return await Fence.find(server, facts.identity, wanted.seen.greatest, facts.tokenOffset)
   } catch (error) {
     if (server.hasEnded) throw error
     const why = isDenied(error) ? 'may not be created or used by this user' : 'could not be created or used'

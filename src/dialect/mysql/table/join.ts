@@ -5,7 +5,7 @@ import type { RowFacts } from '../../rows/link.js'
 import { Member } from '../../rows/member.js'
 import { timelineToJoin } from '../../rows/timeline-to-join.js'
 import type { MysqlConnection } from '../connection/connection.js'
-import { claimBackend } from '../records/backend-claim.js'
+import { claimBackend, type BackendClaim } from '../records/backend-claim.js'
 import { checkDatabase, readServer, type ReadServer } from '../session/read-server.js'
 import { CALL_JOIN, PLACE } from './member-sql.js'
 import { timelineStore } from './timeline-store.js'
@@ -14,7 +14,7 @@ import { findOrMakeRows } from './schema.js'
 import { StatementRunner } from './statement-runner.js'
 
 /** The nodes of a cluster need five to six seconds to give up a lost node, and commit nothing until then. */
-const LEAST_CLUSTER_LEASE_MS = 20_000
+export const LEAST_CLUSTER_LEASE_MS = 20_000
 
 /**
  * Creates what is missing, if this user may do so, and inserts rows for a lock session into `lockpool_member` and
@@ -34,18 +34,24 @@ async function joinOver(
   { id, name, namespace, settings, ended, signal }: Joining,
   database: string | null,
 ): Promise<Joined> {
+  const claim: BackendClaim = { namespace, backend: 'table', by: name }
   const found = await runner.on(async (connection) => {
     const server = await readServer(connection)
     check(server, database, settings)
     await findOrMakeRows(connection, placeOf(server))
-    await claimBackend(connection, { namespace, backend: 'table', by: name })
+    await claimBackend(connection, claim)
     return { server, host: connection.place }
   })
   const place = placeOf(found.server)
   const where = await timelineToJoin(timelineStore(runner, place), settings.leaseMs, signal)
   const member = new Member(id, settings.leaseMs, new MysqlRows(runner, place), ended)
   const values = [id, settings.leaseMs, namespace, name, where]
-  const floor = await enter(member, () => insert(runner, values))
+  const floor = await enter(member, async () => {
+    const inserted = await insert(runner, values)
+    // Since the first claim a move of the namespace may have looked for members, and seen none.
+    await runner.on((connection) => claimBackend(connection, claim))
+    return inserted
+  })
   return { member, facts: factsOf(found.server, found.host, floor, settings) }
 }
 

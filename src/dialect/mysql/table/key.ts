@@ -1,5 +1,6 @@
 import { InvalidKeyError } from '../../../base/errors.js'
 import { show } from '../../../base/options.js'
+import { isRawName } from '../../check-key.js'
 import { Sha256 } from '../../../base/sha256.js'
 import type { LockKey } from '../../lock-key.js'
 import type { RowKey, RowSemaphore } from '../../rows/row-key.js'
@@ -100,6 +101,8 @@ function textOf(key: LockKey): string {
       throw new InvalidKeyError(`a lock key that is a bigint has 64 bits with sign, not ${key}n`)
     return `b${key}`
   }
+  if (isRawName(key))
+    throw new InvalidKeyError('a list with one name is a named lock, which backend "table" does not take')
   for (const half of key)
     if ((half | 0) !== half)
       throw new InvalidKeyError(`a pair is two 32-bit integers with sign, not ${show(half)}`)

@@ -1,3 +1,4 @@
+import { isRawName } from '../../check-key.js'
 import { InvalidKeyError } from '../../../base/errors.js'
 import { show } from '../../../base/options.js'
 import { Sha256 } from '../../../base/sha256.js'
@@ -106,6 +107,10 @@ export function encodeKey(key: LockKey, namespace: string): PostgresKey {
       throw new InvalidKeyError(`a raw lock key must fit in a signed 64-bit integer, got ${key}n`)
     return fromBigint(key)
   }
+  if (isRawName(key))
+    throw new InvalidKeyError(
+      'a list with one name is a named lock of MariaDB and MySQL, which PostgreSQL does not have',
+    )
   const [first, second] = key
   for (const half of key) {
     if ((half | 0) !== half)

@@ -39,6 +39,11 @@ export class RawConnection {
     }
   }
 
+  /** The pid of the server's backend, as the server or a pooler has announced it. */
+  get backend(): number | null {
+    return internalsOf(this.#connection.client).processID
+  }
+
   /** Sets the only reader of the data. */
   onData(read: (chunk: Buffer) => void): void {
     this.#socket.on('data', read)

@@ -1,5 +1,6 @@
 import { StrictUnavailableError } from '../../../base/errors.js'
-import type { LinkSettings } from '../../dialect.js'
+import type { LinkSettings, RecordTables } from '../../dialect.js'
+import type { Queryable } from '../../queryable.js'
 import { followOld } from '../timeline/old-timeline.js'
 import { explain, inWords, sqlState } from '../connection/server-errors.js'
 import type { FenceObject, Follower } from '../timeline/fence-place.js'
@@ -85,7 +86,7 @@ interface FoundObject {
 type Objects = Readonly<Partial<Record<ObjectName, FoundObject>>>
 
 /** Sent together with other statements during an attach, so it costs no additional round trip. */
-export async function findObjects(server: ServerConnection): Promise<FoundObject[]> {
+export async function findObjects(server: Queryable): Promise<FoundObject[]> {
   return (await server.query<FoundObject>(FIND_OBJECTS)).rows
 }
 
@@ -121,9 +122,7 @@ export async function useSchema(
     noFencing,
     last,
     shortfall,
-    keepsNames: objects.key_name?.is_usable === true,
-    keepsReports: objects.report?.is_usable === true,
-    receivesRequests: objects.release_request?.is_usable === true,
+    ...recordTables(Object.values(objects)),
     keepsBackend: objects.backend?.is_usable === true,
     strictLeaseMs,
     attachDelayMs,
@@ -197,6 +196,17 @@ function problemOf(
   return object.is_usable
     ? null
     : `this role may not use ${title} ("lockpool install --role ROLE" grants what is needed)`
+}
+
+/** The tables of records that this role may use. */
+export function recordTables(found: readonly FoundObject[]): Required<RecordTables> {
+  const isUsable = (wanted: ObjectName): boolean =>
+    found.some(({ name, is_usable }) => name === wanted && is_usable)
+  return {
+    keepsNames: isUsable('key_name'),
+    keepsReports: isUsable('report'),
+    receivesRequests: isUsable('release_request'),
+  }
 }
 
 /** For pools that use no other object of the schema and create none. */

@@ -3,7 +3,7 @@ import { chainLines, findingLines } from '../../../../src/cli/inspect/chain-view
 import { tableLines } from '../../../../src/cli/inspect/columns.js'
 import { wantedLocks } from '../../../../src/cli/inspect/key-argument.js'
 import { byUrgency, lockLines } from '../../../../src/cli/inspect/locks-view.js'
-import { snapshotJson } from '../../../../src/cli/inspect/snapshot-json.js'
+import { lockJson, snapshotJson } from '../../../../src/cli/inspect/snapshot-json.js'
 import { whoLines } from '../../../../src/cli/inspect/who-view.js'
 import type { Channel } from '../../../../src/cli/terminal.js'
 import { UsageError } from '../../../../src/cli/usage-error.js'
@@ -66,6 +66,33 @@ test('who: the holder, its other locks, and the waiters, those in the server in 
     '  1  report (pid 2), exclusive, for 6.0 s',
     '  -  worker (pid 3), waits in its process',
   ])
+})
+
+test('who says if callers behind others of their process do not show, because there is no table for them', () => {
+  const lockSession = (pid: number, isLockSession: boolean) =>
+    snapshotOf(
+      serverState({ sessions: [serverSession(pid, { isLockSession })], locks: [held(key(42), pid)] }),
+    ).locks[0]!
+  expect(whoLines(lockSession(1, true), () => 0, plain, false).slice(-2)).toEqual([
+    'no waiters',
+    expect.stringMatching(/^callers that wait .* do not show here: .*lockpool install/),
+  ])
+  // A session of another program has no callers behind it, and with the table all of them show.
+  for (const lines of [
+    whoLines(lockSession(1, false), () => 0, plain, false),
+    whoLines(lockSession(1, true), () => 0, plain, true),
+  ])
+    expect(lines.at(-1)).toBe('no waiters')
+})
+
+test('a lock that is a row has another kind for people than one of the server', () => {
+  const member = 2 ** 32 + 7
+  const [lock] = snapshotOf(
+    serverState({ sessions: [serverSession(member)], locks: [held(key(42), member)] }),
+  ).locks
+  expect(whoLines(lock!, () => 0, plain)[0]).toBe('42  (leased row)')
+  expect(lockLines([lock!], 1, plain, Infinity)[1]).toMatch(/^42 +leased row /)
+  expect(lockJson(lock!)).toMatchObject({ kind: 'advisory' })
 })
 
 test('who, for a role that may not see the activity of others', () => {

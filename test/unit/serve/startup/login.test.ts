@@ -37,16 +37,21 @@ describe('a login', () => {
     await expect(logIn(packet({}), null, NOBODY_ASKED)).rejects.toMatchObject({ state: '28000' })
   })
 
-  test('is offered protocol 3.0, if it asks for a later one', async () => {
-    const sent: string[] = []
-    const wire = {
-      ...NOBODY_ASKED,
-      send: (...messages: readonly Buffer[]): void => {
-        sent.push(...messages.map((each) => each.toString('latin1', 0, 1)))
-      },
+  test('is offered protocol 3.0 with its full number, if it asks for a later one or for options', async () => {
+    const answerTo = async (asked: ReturnType<typeof packet>): Promise<string[]> => {
+      const sent: string[] = []
+      const send = (...messages: readonly Buffer[]): void =>
+        void sent.push(...messages.map((each) => each.toString('latin1')))
+      await logIn(asked, null, { ...NOBODY_ASKED, send })
+      return sent
     }
-    await logIn(packet({ user: 'me' }, 2), null, wire)
-    expect(sent).toEqual(['v', 'R'])
+    const ok = 'R\0\0\0\b\0\0\0\0'
+    const later = packet({ user: 'me' }, 2)
+    expect(await answerTo(later)).toEqual(['v\0\0\0\f\0\x03\0\0\0\0\0\0', ok])
+    // A client may try both, with an option that no server knows.
+    const grease = { ...packet({ user: 'me' }, 9999), protocolOptions: ['_pq_.a'] }
+    expect(await answerTo(grease)).toEqual(['v\0\0\0\x13\0\x03\0\0\0\0\0\x01_pq_.a\0', ok])
+    expect(await answerTo(packet({ user: 'me' }))).toEqual([ok])
   })
 
   test('keeps a space behind a backslash in its options', () => {
