@@ -1,7 +1,8 @@
 /** Programs in other languages, and what each needs to run. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
 
 export interface Program {
   readonly name: string
@@ -74,6 +75,26 @@ function libpq18(): Program {
   }
 }
 
+/** No Debian package has Npgsql: the variable NPGSQL names its assembly, for Mono. */
+function npgsql(): Program {
+  const library = process.env['NPGSQL'] ?? ''
+  const env = {
+    NPGSQL: library,
+    MONO_PATH: dirname(library),
+    PROGRAM: join(tmpdir(), `lockpool-npgsql-${process.pid}.exe`),
+  }
+  const build = `mcs -r:"$NPGSQL" -r:System.Data -out:"$PROGRAM" ${FOLDER}/Npgsql.cs`
+  return {
+    name: 'Npgsql',
+    command: ['sh', '-c', `${build} && mono "$PROGRAM"; rm -f "$PROGRAM"`],
+    env,
+    missing: () =>
+      existsSync(library) && works(['mcs', '--version'])
+        ? null
+        : 'mono-devel, and the variable NPGSQL with the path of Npgsql.dll',
+  }
+}
+
 const pgbench = (protocol: 'simple' | 'extended' | 'prepared'): Program => ({
   name: `pgbench, ${protocol}`,
   command: ['pgbench', '-n', '-M', protocol, '-c', '8', '-t', '25', '-f', `${FOLDER}/pgbench.sql`],
@@ -95,6 +116,7 @@ export const PROGRAMS: readonly Program[] = [
   libpq18(),
   jdbc('extended'),
   jdbc('simple'),
+  npgsql(),
   go('lib/pq', 'libpq', 'github.com/lib/pq', 'golang-github-lib-pq-dev'),
   go('pgx', 'pgx', 'github.com/jackc/pgx/v4/pgxpool', 'golang-github-jackc-pgx-v4-dev'),
   {
@@ -140,5 +162,5 @@ export const NOT_RUN: readonly (readonly [string, string])[] = [
   ['pg8000', 'the version in Debian does not support SCRAM'],
   ['Prisma migrate', 'its engine is a binary, and no package contains it'],
   ['with_advisory_lock', 'the gem is no Debian package; the Rails program sends its statements'],
-  ['Npgsql, Flyway, golang-migrate', 'no Debian package; their lock statements are in the unit tests'],
+  ['Flyway, golang-migrate', 'no Debian package; their lock statements are in the unit tests'],
 ]
