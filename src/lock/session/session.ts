@@ -266,10 +266,15 @@ export class Session implements LeaseHost, ChoresHost, SignalsHost {
     return waitMs > 0 ? this.link.enqueue(keys[0]!, waitMs) : this.link.run(keys)
   }
 
-  /** Sends everything at once, each in a separate statement. */
-  #sendAll({ keys, permits }: OutgoingBatch): Promise<[BatchReply | null, PermitReply[]]> {
+  /**
+   * Sends everything at once, each in a separate statement. It fails only when all have ended: a request that goes on
+   * after a failure would take permits that `recover` does not know of.
+   */
+  async #sendAll({ keys, permits }: OutgoingBatch): Promise<[BatchReply | null, PermitReply[]]> {
     const reply = keys.length === 0 ? null : this.link.run(keys)
-    return Promise.all([reply, Promise.all(permits.map(({ operation }) => this.link.permits(operation)))])
+    const replies = permits.map(({ operation }) => this.link.permits(operation))
+    await Promise.allSettled([reply, ...replies])
+    return Promise.all([reply, Promise.all(replies)])
   }
 
   #answered(
