@@ -1,7 +1,18 @@
 import { createHash } from 'node:crypto'
-import { CODE, NEW_FLAGS, type RowResult } from '../../../src/dialect/rows/operations.js'
+import { CODE, type RowResult } from '../../../src/dialect/rows/operations.js'
 import type { PlaceRow } from '../../../src/dialect/rows/place.js'
-import { changed, flagsOf, givesUp, otherWaitersOf, STEP, type LeaseRow, type RowChange } from './row.js'
+import {
+  changed,
+  created,
+  givesUp,
+  isFree,
+  names,
+  resultOf,
+  STEP,
+  swept,
+  type LeaseRow,
+  type RowChange,
+} from '../../../src/dialect/rows/row-change.js'
 
 interface MemberRow {
   readonly leaseMs: number
@@ -91,19 +102,12 @@ export class RowServer {
   }
 
   sweep(id: number, dead: readonly string[]): void {
-    const isDead = (member: number): boolean => member === id || dead.includes(String(member))
+    const gone = new Set(dead.map(Number))
     for (const [key, row] of this.leases) {
       if (!names(row, id)) continue
-      const waiters = row.waiters.filter((each) => !isDead(Math.abs(each)))
-      const readers = row.readers.filter((each) => each !== id)
-      const isFree = (row.owner === null || isDead(row.owner)) && row.readers.every(isDead)
-      const [next, ...rest] = waiters
-      const swept =
-        isFree && next !== undefined && next > 0
-          ? { owner: next, readers: [], waiters: rest, token: row.token + STEP }
-          : { ...row, owner: row.owner === id ? null : row.owner, readers, waiters }
-      this.leases.set(key, swept)
-      this.#tell(key, swept, null)
+      const after = swept(row, id, gone)
+      this.leases.set(key, after)
+      this.#tell(key, after, null)
     }
   }
 
@@ -246,24 +250,14 @@ export class RowServer {
     if (after === null) return null
     this.leases.set(key, after)
     if (givesUp(code)) this.#tell(key, after, me)
-    const others = otherWaitersOf(after, change)
-    return {
-      flags: flagsOf(after, change),
-      token: String(after.token),
-      ...(others === undefined ? {} : { others }),
-    }
+    return resultOf(after, change)
   }
 
   #make(key: string, code: number, me: number, floor: bigint): RowResult | null {
     if (this.leases.has(key)) return null
-    const token = floor + STEP
-    this.leases.set(key, {
-      owner: code === CODE.newExclusive ? me : null,
-      readers: code === CODE.newShared ? [me] : [],
-      waiters: code === CODE.newQueue ? [me] : [],
-      token,
-    })
-    return { flags: NEW_FLAGS[code]!, token: String(token) }
+    const { row, result } = created(code, me, floor)
+    this.leases.set(key, row)
+    return result
   }
 
   /**
@@ -289,11 +283,3 @@ export class RowServer {
 }
 
 const FREE = { owner: null, readers: [], waiters: [] }
-
-function isFree({ owner, readers, waiters }: LeaseRow): boolean {
-  return owner === null && readers.length + waiters.length === 0
-}
-
-function names({ owner, readers, waiters }: LeaseRow, id: number): boolean {
-  return owner === id || readers.includes(id) || waiters.some((each) => Math.abs(each) === id)
-}

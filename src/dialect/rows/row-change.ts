@@ -1,7 +1,12 @@
-import { TOKEN_STEP } from '../../../src/dialect/lock-operation.js'
-import { CODE, FLAG } from '../../../src/dialect/rows/operations.js'
+import { TOKEN_STEP } from '../lock-operation.js'
+import { CODE, FLAG, NEW_FLAGS, type RowResult } from './operations.js'
 
-/** A row of `lockpool.lease`. Members are numbers. A waiting reader has the negative number of its member. */
+/**
+ * What an operation does to a row, as a pure function. Databases that decide in SQL have the same rules in their
+ * statements, and tests compare the two. Stores that decide here write the result with a compare-and-set.
+ */
+
+/** The row of a key. Members are numbers. A waiting reader has the negative number of its member. */
 export interface LeaseRow {
   readonly owner: number | null
   readonly readers: readonly number[]
@@ -32,10 +37,13 @@ export function givesUp(code: number): boolean {
   return GIVES.has(code)
 }
 
-/** The member no longer wants the lock. These operations also give up a row that another member has passed to it meanwhile. */
+/**
+ * The member no longer wants the lock. These operations also give up a row that another member has passed to it
+ * meanwhile.
+ */
 const WANTS_NO_MORE: ReadonlySet<number> = new Set([CODE.leave, CODE.clearIntent, CODE.drop])
 
-/** A row as one member sees it: the conditions in the SQL of a batch, with the same names. */
+/** A row as one member sees it. The SQL of a batch has the same conditions, with the same names. */
 class Seen {
   readonly row: LeaseRow
   readonly me: number
@@ -78,8 +86,8 @@ class Seen {
 }
 
 /**
- * The row after the operation. Null if the operation was refused, or the row is already as it should be: the server does not
- * return it.
+ * The row after the operation. Null if the operation was refused, or the row is already as it should be: then the
+ * operation has no result.
  */
 export function changed(row: LeaseRow, change: RowChange): LeaseRow | null {
   const seen = new Seen(row, change)
@@ -91,8 +99,49 @@ export function changed(row: LeaseRow, change: RowChange): LeaseRow | null {
   return kept(seen, change)
 }
 
-/** The flags that the server returns for a row after the operation. */
-export function flagsOf(row: LeaseRow, change: RowChange): number {
+/** The result of an operation that has led to this row. */
+export function resultOf(after: LeaseRow, change: RowChange): RowResult {
+  const others = otherWaitersOf(after, change)
+  const result = { flags: flagsOf(after, change), token: String(after.token) }
+  return others === undefined ? result : { ...result, others }
+}
+
+/** The row that an operation on a key without a row creates, and its result. A new row starts above the floor. */
+export function created(code: number, me: number, floor: bigint): { row: LeaseRow; result: RowResult } {
+  const token = floor + STEP
+  const row = {
+    owner: code === CODE.newExclusive ? me : null,
+    readers: code === CODE.newShared ? [me] : [],
+    waiters: code === CODE.newQueue ? [me] : [],
+    token,
+  }
+  return { row, result: { flags: NEW_FLAGS[code]!, token: String(token) } }
+}
+
+/** Whether the row names the member. */
+export function names({ owner, readers, waiters }: LeaseRow, id: number): boolean {
+  return owner === id || readers.includes(id) || waiters.includes(id) || waiters.includes(-id)
+}
+
+/** Whether the row names no member. */
+export function isFree({ owner, readers, waiters }: LeaseRow): boolean {
+  return owner === null && readers.length + waiters.length === 0
+}
+
+/** The row without a dead member. The first waiter that is not dead gets what has become free, as in a release. */
+export function swept(row: LeaseRow, id: number, dead: ReadonlySet<number>): LeaseRow {
+  const isDead = (member: number): boolean => member === id || dead.has(member)
+  const waiters = row.waiters.filter((each) => !isDead(Math.abs(each)))
+  const isUnused = (row.owner === null || isDead(row.owner)) && row.readers.every(isDead)
+  const [next, ...rest] = waiters
+  if (isUnused && next !== undefined && next > 0)
+    return { owner: next, readers: [], waiters: rest, token: row.token + STEP }
+  const readers = row.readers.filter((each) => each !== id)
+  return { ...row, owner: row.owner === id ? null : row.owner, readers, waiters }
+}
+
+/** The flags of a row after the operation. */
+function flagsOf(row: LeaseRow, change: RowChange): number {
   const seen = new Seen(row, change)
   const isAwaited = seen.others.length > 0
   const isGivenAway = givesUp(change.code) && row.owner !== null && row.owner !== change.me
@@ -106,7 +155,7 @@ export function flagsOf(row: LeaseRow, change: RowChange): number {
 }
 
 /** The number of other waiters. Undefined if the member itself does not wait. */
-export function otherWaitersOf(row: LeaseRow, change: RowChange): number | undefined {
+function otherWaitersOf(row: LeaseRow, change: RowChange): number | undefined {
   const seen = new Seen(row, change)
   return waitsHere(seen) ? seen.others.length : undefined
 }
