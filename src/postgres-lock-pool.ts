@@ -66,6 +66,16 @@ export interface LockPoolOptions extends DialectLockPoolOptions, ConnectionHooks
   readonly backend?: 'advisory' | 'table'
 
   /**
+   * With `backend: 'table'`, how rows are written. `'postgres'`: with everything that PostgreSQL has. `'distributed'`: in SQL that
+   * CockroachDB, YugabyteDB and Aurora DSQL document, with more round trips, and without notifications. Pools with different
+   * engines use different tables and refuse each other in one namespace (`BACKEND_MISMATCH`).
+   *
+   * Default: `'distributed'` if the server says that it is CockroachDB or YugabyteDB, or if the host is an endpoint of Aurora
+   * DSQL; otherwise `'postgres'`.
+   */
+  readonly engine?: 'postgres' | 'distributed'
+
+  /**
    * With `backend: 'table'`, the address for a direct connection, which listens for releases. Without it, and behind a pooler,
    * waiting processes poll: the first in the queue every few milliseconds, then less and less often, down to once a second.
    *
@@ -99,9 +109,9 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
   constructor(options: LockPoolOptions = {}) {
     checkIsObject(options)
     const { settings, problem } = readConnection(options.connection)
-    const { onConnect, verify, log, backend = 'advisory', listenConnection } = options
+    const { onConnect, verify, log, backend = 'advisory', engine, listenConnection } = options
     const hooks = { ...(onConnect && { onConnect }), ...(verify && { verify }), ...(log && { log }) }
-    const rows = readBackend(backend, listenConnection)
+    const rows = readBackend({ backend, engine, listenConnection })
     const problems = [
       ...(problem === null ? [] : [problem]),
       ...rows.problems,
@@ -111,10 +121,11 @@ export class LockPool extends DialectLockPool<PostgresConnection> {
     const resolved = resolveLockPoolOptions(options, problems, [
       'connection',
       'backend',
+      'engine',
       'listenConnection',
       ...HOOKS,
     ])
-    const config = clientConfig(settings, resolved.applicationName)
+    const config = rows.connectionConfig(clientConfig(settings, resolved.applicationName))
     super(resolved, {
       factory: new PostgresFactory(config, hooks),
       dialect: rows.dialect(resolved),

@@ -3,9 +3,12 @@ import type { ConnectionFactory } from '../../src/pool/connection-factory.js'
 import type { FakeConnection } from '../../src/testing/fake-connection.js'
 import type { FakeServer } from '../../src/testing/fake-server.js'
 import type { Gate } from './gate.js'
+import { DistTables } from './rows/dist-tables.js'
+import { SimDistributedDialect } from './rows/distributed-dialect.js'
 import { SimProcedureDialect } from './rows/procedure-dialect.js'
 import { ProcedureServer } from './rows/procedure-server.js'
 import { SimRowDialect, type RowPorts } from './rows/row-dialect.js'
+import type { RowServer } from './rows/row-server.js'
 import type { RowWorld } from './rows/row-world.js'
 
 /** The server as one process sees it. Everything from the server comes through the gate. */
@@ -37,11 +40,13 @@ export function rowPortsThrough(
     arrive: (act) => gate.arrive(act),
     hear: world.hear,
   }
-  const dialect =
-    world.rows instanceof ProcedureServer
-      ? new SimProcedureDialect({ ...ports, server: world.rows })
-      : new SimRowDialect(ports)
-  return { ...factoryThrough(gate, factory), dialect }
+  return { ...factoryThrough(gate, factory), dialect: dialectOf(ports, world.rows) }
+}
+
+function dialectOf(ports: RowPorts, server: RowServer): SimRowDialect {
+  if (server instanceof ProcedureServer) return new SimProcedureDialect({ ...ports, server })
+  if (server instanceof DistTables) return new SimDistributedDialect({ ...ports, server })
+  return new SimRowDialect(ports)
 }
 
 function factoryThrough(

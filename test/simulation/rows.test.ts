@@ -44,9 +44,9 @@ async function runAll(count: number, scenario: (seed: number) => Scenario): Prom
  * a process that does not know of it. No fault excuses two holders.
  * Method: the tables are in memory. All code above the statements is the code that runs on PostgreSQL, where half of the
  * processes get notifications and the others poll; or, with procedures, the code that runs on MariaDB and MySQL, with their
- * encoded calls and answers.
+ * encoded calls and answers; or the code that writes rows of distributed SQL.
  */
-test.each(['statements', 'procedures'] as const)(
+test.each(['statements', 'procedures', 'distributed'] as const)(
   'rows by %s without faults: each caller is served, and every process that a row names gets its lock',
   async (rows) => {
     const { grants } = await runAll(40, (seed) => ({ ...QUIET, rows, readers: seed % 2 === 0 ? 0.3 : 0.6 }))
@@ -56,7 +56,7 @@ test.each(['statements', 'procedures'] as const)(
 )
 
 /** Each seed makes its own scenario, as in `lock-pool.test.ts`. STEPS sets the number of steps. */
-test.each(['statements', 'procedures'] as const)(
+test.each(['statements', 'procedures', 'distributed'] as const)(
   'rows by %s: any processes, any clocks, any faults',
   async (rows) => {
     const steps = Number(process.env['STEPS'] ?? 20)

@@ -1,6 +1,8 @@
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 
 /** The parameters of a run. Everything else follows from the seed. */
+export type RowsBy = 'statements' | 'procedures' | 'distributed'
+
 export interface Scenario {
   readonly processes: number
   readonly callers: number
@@ -25,9 +27,9 @@ export interface Scenario {
   readonly permits?: number
   /**
    * If locks are rows with leases that heartbeats renew: by statements, as in PostgreSQL, where every second process polls
-   * without notifications; or by procedures, as in MariaDB and MySQL, where all of them do.
+   * without notifications; by procedures, as in MariaDB and MySQL, where all of them do; or as in distributed SQL.
    */
-  readonly rows?: 'statements' | 'procedures'
+  readonly rows?: RowsBy
   /** Chance of each fault, per step. */
   readonly faults: Partial<Record<Fault, number>>
 }
@@ -109,11 +111,7 @@ export function scenarioOf(seed: number, steps: number): Scenario {
 }
 
 /** Does the same with locks as rows. The server never releases such a lock early, so `strict` has no meaning. */
-export function rowsScenarioOf(
-  seed: number,
-  steps: number,
-  rows: 'statements' | 'procedures' = 'statements',
-): Scenario {
+export function rowsScenarioOf(seed: number, steps: number, rows: RowsBy = 'statements'): Scenario {
   const scenario = scenarioOf(seed, steps)
   const late = new SeededRandom(seed ^ 0x1a7e).pick([0, 0.03, 0.1])
   return { ...scenario, rows, strict: false, faults: { ...scenario.faults, late } }

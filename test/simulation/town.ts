@@ -3,6 +3,7 @@ import { FakeServer } from '../../src/testing/fake-server.js'
 import { ManualClock } from '../../src/testing/manual-clock.js'
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 import { untilFree } from './rows/until-free.js'
+import { DistTables } from './rows/dist-tables.js'
 import { ProcedureServer } from './rows/procedure-server.js'
 import { RowServer } from './rows/row-server.js'
 import { LONGEST_WAY_MS, RowWorld } from './rows/row-world.js'
@@ -11,6 +12,8 @@ import type { Fault, Scenario } from './scenario.js'
 import { SimProcess } from './sim-process.js'
 import { Strikes } from './strikes.js'
 import { Witness } from './witness.js'
+
+const SERVERS = { statements: RowServer, procedures: ProcedureServer, distributed: DistTables } as const
 
 const LEASE_MS = 1000
 
@@ -68,7 +71,7 @@ export class Town {
     const server = (this.server = new FakeServer({ clock, random: new SeededRandom(seed + 1), latencyMs }))
     server.notificationLoss = scenario.notificationLoss ?? 0
     const { rows } = scenario
-    const makeRows = (): RowServer => (rows === 'procedures' ? new ProcedureServer() : new RowServer())
+    const makeRows = (): RowServer => (rows === undefined ? new RowServer() : new SERVERS[rows]())
     this.#rows =
       rows === undefined ? null : new RowWorld(server, clock, new SeededRandom(seed + 2), makeRows())
     const excuses = (key: string): boolean =>

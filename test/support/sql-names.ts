@@ -22,7 +22,7 @@ const NO_FUNCTIONS = new Set(
 
 /** Types that are grammar words. They are always the server's own. */
 const GRAMMAR_TYPES = new Set(
-  'bigint bit boolean character decimal double int integer interval numeric real smallint time timestamp'.split(
+  'bigint bit boolean character decimal double int integer interval numeric real smallint time timestamp varchar'.split(
     ' ',
   ),
 )

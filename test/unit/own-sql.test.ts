@@ -123,6 +123,7 @@ test.each<readonly [sql: string, found: readonly string[]]>([
   ['SELECT a OPERATOR(pg_catalog.+) b FROM s.t', []],
   ['SELECT a.*, count(*), * FROM s.a', ['function count']],
   ['SELECT 1::text, 2::int, 3::pg_catalog.text', ['type text']],
+  ['SELECT 1::varchar, $1::varchar[]', []],
   ["SELECT regclass 'x', interval '1 day'", ['type regclass']],
   ['SELECT CAST(f(a) AS text), CAST((SELECT b AS c) AS pg_catalog.text) AS d', ['function f', 'type text']],
   ['SELECT CAST(a AS numeric(3)), CAST(b AS jsonb)', ['type jsonb']],

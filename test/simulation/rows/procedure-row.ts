@@ -1,6 +1,6 @@
 import { NEW_ROW } from '../../../src/dialect/mysql/table/batch-sql.js'
 import { CODE, FLAG, NEW_FLAGS } from '../../../src/dialect/rows/operations.js'
-import { STEP, type LeaseRow, type RowChange } from './row.js'
+import { STEP, type LeaseRow, type RowChange } from '../../../src/dialect/rows/row-change.js'
 
 /** A row of `lockpool_lease` of MariaDB and MySQL. */
 export interface FreedRow extends LeaseRow {

@@ -24,7 +24,7 @@ import { CODE } from '../../../src/dialect/rows/operations.js'
 import type { PlaceRow } from '../../../src/dialect/rows/place.js'
 import { changedByProcedure, flagsByProcedure, newFlags, type FreedRow } from './procedure-row.js'
 import { RowServer } from './row-server.js'
-import { STEP } from './row.js'
+import { STEP } from '../../../src/dialect/rows/row-change.js'
 
 /** The simulated rows are on one server for ever. */
 export const PLACE = 'here'

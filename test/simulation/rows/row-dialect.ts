@@ -22,10 +22,15 @@ import type { RowStore } from '../../../src/dialect/rows/row-store.js'
 import { SimRowStore, type Send } from './sim-row-store.js'
 
 /** The server has rolled back the statement, so it can be repeated. */
-export class Undone extends Error {}
+export class Undone extends Error {
+  /** As PostgreSQL says it. */
+  readonly code = '40001'
+}
 
 /** The server has refused the statement. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  readonly code = '22000'
+}
 
 const ERRORS: ErrorReader = {
   outcomeOf: (error) => (error instanceof Undone ? 'undone' : error instanceof Refused ? 'refused' : 'lost'),
@@ -48,6 +53,12 @@ export interface RowPorts {
   readonly isNotified: boolean
 }
 
+export interface NewMember {
+  readonly id: number
+  readonly leaseMs: number
+  readonly name: string
+}
+
 const nothing = (): undefined => undefined
 
 /** The counterpart of `TableDialect`. All code above the statements is the code that runs on PostgreSQL. */
@@ -63,22 +74,28 @@ export class SimRowDialect extends RowDialect<FakeConnection> implements Dialect
   }
 
   protected override makeMember(borrow: Borrow<FakeConnection>, joining: Joining): Promise<Joined> {
-    const { clock, random, server, send } = this.#ports
+    const { clock, random } = this.#ports
     const { id, name, settings, ended, signal } = joining
     const { leaseMs, fencing } = settings
     const runner = new StatementRunner(borrow, leaseMs, ERRORS, { clock, random })
     return untilAborted(runner, signal, async () => {
-      const member = new Member(id, leaseMs, this.storeOn(runner), ended, clock)
-      const { floor, secret } = await enter(member, () =>
-        runner.once((connection) => send(connection, () => server.join(id, leaseMs, name))),
-      )
+      const member = new Member(id, leaseMs, this.storeOn(runner, leaseMs), ended, clock)
+      const { floor, secret } = await enter(member, () => this.insert(runner, { id, leaseMs, name }))
       const noFencing = fencing === 'off' ? '"fencing" is off' : null
       const facts: RowFacts = { server: SERVER, floor, secret, keepsNames: false, shortfall: null, noFencing }
       return { member, facts }
     })
   }
 
-  protected storeOn(runner: StatementRunner<FakeConnection>): RowStore {
+  protected insert(
+    runner: StatementRunner<FakeConnection>,
+    { id, leaseMs, name }: NewMember,
+  ): Promise<{ readonly floor: string; readonly secret: string | null }> {
+    const { send, server } = this.#ports
+    return runner.once((connection) => send(connection, () => server.join(id, leaseMs, name)))
+  }
+
+  protected storeOn(runner: StatementRunner<FakeConnection>, _limitMs: number): RowStore {
     return new SimRowStore(runner, this.#ports.send, this.#ports.server)
   }
 

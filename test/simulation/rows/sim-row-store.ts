@@ -9,8 +9,8 @@ import type { RowServer } from './row-server.js'
 export type Send = <T>(connection: FakeConnection, work: () => T) => Promise<T>
 
 /** The limits for the removal of rows that name no process. They are small because a run has few keys. */
-const KEPT = 1
-const AT_ONCE = 3
+export const KEPT = 1
+export const AT_ONCE = 3
 
 /** Much fewer than on a real server, where only an open snapshot makes rows move. */
 const BATCHES_IN_A_GENERATION = 25

@@ -16,12 +16,16 @@ import {
   type CompletedCommands,
 } from './driver-client.js'
 import { hostInWords } from './host.js'
+import { isDsqlHost, isPortable } from './portable.js'
 import { OwnParse, SteppedQuery, type Step, type TextRow } from './stepped-query.js'
 import { OwnCommand, OwnQuery, type OwnValue, type Prepared } from './own-query.js'
 import type { ConnectionEvents, PostgresConnection } from './connection.js'
 
-/** Settings that PostgreSQL reports by itself since version 14. They tell a primary from a standby. */
-const REPORTED = ['in_hot_standby', 'default_transaction_read_only'] as const
+/**
+ * Settings that PostgreSQL reports by itself since version 14, which tell a primary from a standby, and one that only
+ * CockroachDB reports.
+ */
+const REPORTED = ['in_hot_standby', 'default_transaction_read_only', 'crdb_version'] as const
 
 type Reported = (typeof REPORTED)[number]
 
@@ -124,6 +128,16 @@ export class ServerConnection implements PostgresConnection {
     return hostInWords(this.#client)
   }
 
+  /** Whether only the common part of PostgreSQL's SQL may be sent, which distributed engines document. */
+  get isPortable(): boolean {
+    return isPortable(this.#config) || this.#reports.has('crdb_version') || isDsqlHost(this.#client.host)
+  }
+
+  /** Whether there is a documented statement that resets a session. */
+  get canBeReset(): boolean {
+    return !isDsqlHost(this.#client.host)
+  }
+
   /** The last value that the server reported for one of `REPORTED`, or null. */
   reported(name: Reported): string | null {
     return this.#reports.get(name) ?? null
@@ -166,7 +180,7 @@ export class ServerConnection implements PostgresConnection {
   }
 
   async setClientCheck(): Promise<void> {
-    this.#clientCheck = await setClientCheck(this)
+    this.#clientCheck = this.isPortable ? 'none' : await setClientCheck(this)
   }
 
   get hasEnded(): boolean {
@@ -349,7 +363,7 @@ export class ServerConnection implements PostgresConnection {
    */
   destroy(): void {
     const target =
-      this.#end === null && this.#canceled === null && this.#isBusy && !this.isPrompt
+      this.#end === null && this.#canceled === null && this.#isBusy && !this.isPrompt && !this.isPortable
         ? cancelTargetOf(this.#client, this.#config)
         : null
     this.#internals.connection.stream.destroy()

@@ -17,7 +17,8 @@ const connectionCounts = new Map<string, number>()
  */
 export async function refuseSharedSession(connection: ServerConnection): Promise<void> {
   const key = connection.sessionKey
-  if (key === null) return
+  // No lock depends on the session of a portable connection.
+  if (key === null || connection.isPortable) return
   connectionCounts.set(key, (connectionCounts.get(key) ?? 0) + 1)
   connection.onEnd(() => {
     const others = connectionCounts.get(key)! - 1

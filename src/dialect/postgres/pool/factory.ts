@@ -9,7 +9,7 @@ import { PrimaryFinder, type FinderPorts } from '../hosts/primary-finder.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { PostgresConnection } from '../connection/connection.js'
 import { explain } from '../connection/server-errors.js'
-import { HEARTBEAT } from '../connection/heartbeat-sql.js'
+import { ALIVE, HEARTBEAT } from '../connection/heartbeat-sql.js'
 import { Reach } from '../reset/reach.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { refuseSharedSession } from '../connection/shared-session.js'
@@ -70,7 +70,7 @@ export class PostgresFactory implements ConnectionFactory<PostgresConnection> {
   }
 
   async check(connection: PostgresConnection): Promise<void> {
-    await connection.query(HEARTBEAT)
+    await connection.query((connection as ServerConnection).isPortable ? ALIVE : HEARTBEAT)
   }
 
   clean(connection: PostgresConnection, report: ReportFound): Promise<readonly string[]> | null {

@@ -128,7 +128,7 @@ export class Reach {
   async learn(server: ServerConnection): Promise<void> {
     const isDue = this.isDue
     const now = this.#clock.now()
-    if (this.#isAsking || now - this.#askedAt < PAUSE_MS) return
+    if (this.#isAsking || now - this.#askedAt < PAUSE_MS || server.isPortable) return
     const names = new Set(this.#wanted)
     if (isDue) for (const name of this.#risks.keys()) names.add(name)
     // A program that only opens and closes transactions uses no names.

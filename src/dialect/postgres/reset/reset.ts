@@ -66,6 +66,7 @@ export interface ResetResult {
  * @throws the server's error: then the session is not clean
  */
 export async function reset(server: ServerConnection, order: ResetOrder): Promise<ResetResult> {
+  if (server.isPortable) return resetPortable(server)
   const { looks, isOnce, custom } = order
   const prepared = server.parsedStatements
   server.hasLostSettings = true
@@ -84,6 +85,17 @@ export async function reset(server: ServerConnection, order: ResetOrder): Promis
   const isForgotten =
     left === STATEMENT_GONE || (left !== null && typeof left !== 'string' && left.preparedCount < prepared)
   return { found, isForgotten }
+}
+
+/**
+ * Distributed engines know DISCARD ALL, or refuse it, and then the connection is closed. It drops the driver's prepared
+ * statements, so the driver parses them again from now on.
+ */
+async function resetPortable(server: ServerConnection): Promise<ResetResult> {
+  server.hasLostSettings = true
+  server.forgetStatements()
+  await Promise.all([server.isInTransaction ? server.command(ROLLBACK) : null, server.command(DISCARD_ALL)])
+  return { found: [], isForgotten: false }
 }
 
 /** Returns what was left, or the SQLSTATE of the server's error. */

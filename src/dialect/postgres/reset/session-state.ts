@@ -74,6 +74,8 @@ export class SessionState {
    */
   clean(server: ServerConnection, report: ReportFound): Promise<readonly string[]> | null {
     this.#report = report
+    // The pool closes the connection then.
+    if (this.#isUsed && !server.canBeReset) return Promise.reject(new Error('this server resets no session'))
     const isAtRest = server.comeToRest()
     if (this.#isForgotten && isAtRest) this.#wait(this.#remind(server))
     if (!isAtRest || server.isInTransaction || this.#isExplicit) return this.#clean(server, isAtRest)

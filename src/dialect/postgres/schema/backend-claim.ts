@@ -4,8 +4,8 @@ import { sqlState } from '../connection/server-errors.js'
 import { CLAIM_BACKEND, MOVING_FROM, READ_BACKEND, READ_BACKEND_FOR_ROWS, UNDO_MOVE } from './backend-sql.js'
 import type { OwnValue } from '../connection/own-query.js'
 
-/** How the locks of a namespace are kept. */
-export type Backend = 'advisory' | 'table'
+/** How the locks of a namespace are kept. `distributed` is the backend `table` with the engine of that name. */
+export type Backend = 'advisory' | 'table' | 'distributed'
 
 /** The request of a pool to keep the locks of a namespace with a backend. */
 export interface BackendClaim {
@@ -30,9 +30,14 @@ export type Ask = (text: string, values: OwnValue[]) => Promise<readonly object[
  *
  * @throws {BackendMismatchError} the locks of the namespace are kept with another backend
  */
-export async function claimBackend(ask: Ask, claim: BackendClaim): Promise<void> {
-  let row = (await read(ask, claim)) ?? (await write(ask, claim))
-  if (row !== undefined && isMove(row) && (await undoMove(ask, row, claim))) row = await read(ask, claim)
+export async function claimBackend(
+  ask: Ask,
+  claim: BackendClaim,
+  sql: ClaimSql = sqlOf(claim),
+): Promise<void> {
+  let row = (await read(ask, claim, sql)) ?? (await write(ask, claim, sql))
+  const isLeftOver = row !== undefined && isMove(row) && claim.backend !== 'distributed'
+  if (isLeftOver && (await undoMove(ask, row!, claim))) row = await read(ask, claim, sql)
   if (row !== undefined && row.backend !== claim.backend) throw mismatch(row, claim)
 }
 
@@ -65,14 +70,28 @@ export function isPlaceGone(error: unknown): boolean {
   return FAULTS.has(sqlState(error) ?? '')
 }
 
-async function read(ask: Ask, { namespace, backend }: BackendClaim): Promise<BackendRow | undefined> {
-  const text = backend === 'table' ? READ_BACKEND_FOR_ROWS : READ_BACKEND
-  return (await ask(text, [namespace]))[0] as BackendRow | undefined
+/** The two statements of a claim. */
+export interface ClaimSql {
+  readonly read: string
+  readonly write: string
 }
 
-async function write(ask: Ask, claim: BackendClaim): Promise<BackendRow | undefined> {
-  await ask(CLAIM_BACKEND, [claim.namespace, claim.backend, claim.by])
-  return read(ask, claim)
+function sqlOf({ backend }: BackendClaim): ClaimSql {
+  return { read: backend === 'table' ? READ_BACKEND_FOR_ROWS : READ_BACKEND, write: CLAIM_BACKEND }
+}
+
+async function read(ask: Ask, { namespace }: BackendClaim, sql: ClaimSql): Promise<BackendRow | undefined> {
+  return (await ask(sql.read, [namespace]))[0] as BackendRow | undefined
+}
+
+async function write(ask: Ask, claim: BackendClaim, sql: ClaimSql): Promise<BackendRow | undefined> {
+  await ask(sql.write, [claim.namespace, claim.backend, claim.by])
+  return read(ask, claim, sql)
+}
+
+/** A backend as the options of a pool name it. */
+function inWords(backend: string): string {
+  return backend === 'distributed' ? 'backend "table" and engine "distributed"' : `backend "${backend}"`
 }
 
 function mismatch(row: BackendRow, { namespace, backend }: BackendClaim): BackendMismatchError {
@@ -84,9 +103,12 @@ function mismatch(row: BackendRow, { namespace, backend }: BackendClaim): Backen
     )
   }
   const option = namespace === '' ? '' : ` --namespace ${shellWord(namespace)}`
+  const isMovable = backend !== 'distributed' && row.backend !== 'distributed'
+  const change = isMovable
+    ? `; lockpool migrate-backend --to ${backend}${option} changes it while no lock is held, with LOCKPOOL_URL or --url of this database`
+    : ''
   return new BackendMismatchError(
-    `this pool has backend "${backend}", and the locks of ${where} are kept with backend "${row.backend}", by ${row.used_by} since ` +
-      `${row.since}: the two do not exclude each other. Use the same for all pools, or another "namespace"; ` +
-      `lockpool migrate-backend --to ${backend}${option} changes it while no lock is held, with LOCKPOOL_URL or --url of this database`,
+    `this pool has ${inWords(backend)}, and the locks of ${where} are kept with ${inWords(row.backend)}, by ${row.used_by} since ` +
+      `${row.since}: the two do not exclude each other. Use the same for all pools, or another "namespace"${change}`,
   )
 }

@@ -9,17 +9,23 @@ import type { ServerConnection } from '../connection/server-connection.js'
 /** serialization_failure and deadlock_detected: the server has undone the statement, and it should be repeated. */
 const UNDONE: ReadonlySet<string> = new Set(['40001', '40P01'])
 
+/** statement_completion_unknown: a distributed engine lost the answer of its own commit. */
+const UNKNOWN = '40003'
+
 /** Another server session has the prepared statement. */
 const NOT_PREPARED = '26000'
 
-const ERRORS: ErrorReader = {
+export const ERRORS: ErrorReader = {
   outcomeOf: (error) => {
     const state = sqlState(error)
-    if (state === undefined || isBroken(error)) return 'lost'
+    if (state === undefined || state === UNKNOWN || isBroken(error)) return 'lost'
     return UNDONE.has(state) ? 'undone' : 'refused'
   },
   isBroken,
 }
+
+/** Sends one statement and returns its rows. */
+export type SendStatement = <Row extends object>(statement: Prepared, values: OwnValue[]) => Promise<Row[]>
 
 /** Runs the statements of one member in PostgreSQL. They are prepared if the connection keeps its server session. */
 export class StatementRunner {
@@ -66,6 +72,20 @@ export class StatementRunner {
     )
   }
 
+  /**
+   * Runs several statements on one connection, all sent at once. `use` handles the errors of each.
+   *
+   * @throws {OutcomeUnknown} {Error} as `rows`
+   */
+  together<T>(use: (send: SendStatement) => Promise<T>): Promise<T> {
+    return this.#runner.once((borrowed) => {
+      const connection = LeasedConnection.serverOf(borrowed)
+      return use(<Row extends object>(statement: Prepared, values: OwnValue[]) =>
+        this.#send<Row>(connection, statement, values),
+      )
+    })
+  }
+
   async #send<Row extends object>(
     connection: ServerConnection,
     statement: Prepared,
@@ -87,7 +107,7 @@ export class StatementRunner {
  * Whether the error leaves the connection in doubt. An error of the statement itself does not; any other may have
  * interrupted it.
  */
-function isBroken(error: unknown): boolean {
+export function isBroken(error: unknown): boolean {
   const state = sqlState(error)
   return state === undefined || /^(?:08|57|58|XX|F0)/.test(state)
 }

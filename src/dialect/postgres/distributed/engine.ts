@@ -1,0 +1,14 @@
+import type { ServerConnection } from '../connection/server-connection.js'
+import { ENGINE } from './member-sql.js'
+
+/** How rows are written: with everything that PostgreSQL has, or in SQL that distributed engines share. */
+export type Engine = 'postgres' | 'distributed'
+
+const NAMES = /cockroach|-YB-|yugabyte/i
+
+/** Asks the server which engine it is, unless the connection shows that already. */
+export async function findEngine(connection: ServerConnection): Promise<Engine> {
+  if (connection.isPortable) return 'distributed'
+  const { rows } = await connection.query<{ version: string }>(ENGINE)
+  return NAMES.test(rows[0]?.version ?? '') ? 'distributed' : 'postgres'
+}
