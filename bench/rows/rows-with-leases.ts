@@ -26,7 +26,12 @@ const BY_HAND = `the table by hand: pg.Pool of ${POOL_SIZE}, ${POOL_CALLERS} cal
 const REDIS_NOTE = 'SET NX PX and compare-and-delete with ioredis on one connection'
 
 async function run(bench: Bench): Promise<readonly Row[]> {
-  return [...(await pooled(bench)), ...(await direct(bench)), ...(await direct(bench, 'serializable'))]
+  return [
+    ...(await pooled(bench)),
+    ...(await direct(bench)),
+    ...(await direct(bench, 'serializable')),
+    ...(await distributed(bench)),
+  ]
 }
 
 async function pooled(bench: Bench): Promise<Row[]> {
@@ -90,6 +95,24 @@ async function direct(bench: Bench, isolation?: 'serializable'): Promise<Row[]> 
     ),
     cpu(measured, `the same, ${how}`, 'new names'),
   ]
+}
+
+/** Both engines on one serializable server. */
+async function distributed(bench: Bench): Promise<Row[]> {
+  const url = await ownDatabase(bench.url, 'bench_rows_engines', 'serializable')
+  const rows: Row[] = []
+  for (const callers of [CALLERS, 1]) {
+    const measured = await measure(bench, [
+      ['distributed SQL', [url, String(callers)]],
+      ['new names', [url, String(callers)]],
+    ])
+    const what = `engine "distributed", ${callers === 1 ? 'one caller' : `${callers} callers`}, new names, serializable`
+    rows.push(
+      row(measured, what, 'distributed SQL', 'new names', null, ['the reference is engine "postgres"']),
+      cpu(measured, what, 'distributed SQL'),
+    )
+  }
+  return rows
 }
 
 type Side = readonly [kind: RowPairsKind, args: readonly string[]]

@@ -2,6 +2,7 @@
 export type RowPairsKind =
   | 'new names'
   | 'the same names'
+  | 'distributed SQL'
   | 'session locks'
   | 'a lock table by hand'
   | 'two bare writes'

@@ -30,6 +30,8 @@ function openSide(): Promise<Side> {
   switch (kind as RowPairsKind) {
     case 'new names':
       return throughLockpool('table', withNewNames)
+    case 'distributed SQL':
+      return throughLockpool('table', withNewNames, 'distributed')
     case 'the same names':
       return throughLockpool('table', withSameNames)
     case 'session locks':
@@ -47,9 +49,20 @@ function openSide(): Promise<Side> {
 
 type Work = (locks: LockPool, goesOn: GoesOn, index: number) => Promise<void>
 
-async function throughLockpool(backend: LockPoolOptions['backend'] & string, work: Work): Promise<Side> {
+async function throughLockpool(
+  backend: LockPoolOptions['backend'] & string,
+  work: Work,
+  engine?: 'distributed',
+): Promise<Side> {
   // Key names are off: their session would use the connection that is reserved for borrowers.
-  const locks = new LockPool({ connection: url, backend, max: 3, namespace: backend, keyNames: 'off' })
+  const locks = new LockPool({
+    connection: url,
+    backend,
+    ...(engine === undefined ? {} : { engine }),
+    max: 3,
+    namespace: engine ?? backend,
+    keyNames: 'off',
+  })
   await locks.ready()
   return {
     run: (seconds) => rate(Number(callers), seconds, (goesOn, index) => work(locks, goesOn, index)),
