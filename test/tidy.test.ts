@@ -323,6 +323,7 @@ describe('options', () => {
     const ofPostgres = [
       '`connection`',
       '`backend`',
+      '`engine`',
       '`listenConnection`',
       ...HOOKS.map((hook) => `\`${hook}\``),
     ]

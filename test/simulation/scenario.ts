@@ -1,8 +1,9 @@
 import { SeededRandom } from '../../src/testing/seeded-random.js'
 
-/** The parameters of a run. Everything else follows from the seed. */
+/** How rows are written. */
 export type RowsBy = 'statements' | 'procedures' | 'distributed'
 
+/** The parameters of a run. Everything else follows from the seed. */
 export interface Scenario {
   readonly processes: number
   readonly callers: number
