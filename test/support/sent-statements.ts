@@ -2,8 +2,8 @@ import pg from 'pg'
 
 /** The parts of the driver that put statements on the wire. */
 interface Wire {
-  query(text: string): unknown
-  parse(query: { readonly text: string }, ...rest: unknown[]): unknown
+  query: (this: unknown, text: string) => unknown
+  parse: (this: unknown, query: { readonly text: string }, ...rest: unknown[]) => unknown
 }
 
 /** Records the text of every statement that this process sends through `pg`, until it is disposed. */
