@@ -32,7 +32,8 @@ const LOOK = { clock: systemClock, limitMs: 5000 } as const
 /** The options of a pool, and the address of its server. */
 export interface LockPoolOptions extends DialectLockPoolOptions {
   /**
-   * The server: a URL (`mysql://user:password@host:3306/database`), or an object with settings of `mysql2`.
+   * The server: a URL (`mysql://user:password@host:3306/database`), or an object with settings of `mysql2`. Both may name
+   * several hosts.
    *
    * Default: the environment variable `DATABASE_URL`.
    */

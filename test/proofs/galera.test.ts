@@ -141,6 +141,60 @@ describe.skipIf(noGalera !== null)(noGalera ?? 'locks in a Galera cluster of thr
     await lock.release()
   }, 240_000)
 
+  /** One URL that lists nodes, in this order. */
+  function listOf(...nodes: number[]): string {
+    const [first, ...others] = nodes.map((node) => new URL(urls[node]!))
+    return first!.href.replace(first!.host, [first!, ...others].map(({ host }) => host).join(','))
+  }
+
+  const placeOf = (of: LockPool): string | undefined => of.snapshot().primary?.host
+  const hostOf = (node: number): string => new URL(urls[node]!).host
+
+  test('a pool that knows all nodes keeps its lock when its node is killed, and goes on with the next', async () => {
+    const [a, b] = [pool(1, { connection: listOf(1, 0, 2), leaseMs: 40_000 }), pool(2)]
+    const lock = await a.acquire('survives')
+    expect(placeOf(a)).toBe(hostOf(1))
+    await cluster.nodes[1]!.halt('SIGKILL')
+    const other = await a.acquire('of the next node', { timeoutMs: 60_000 })
+    expect(lock.state).toBe('held')
+    expect(await b.tryAcquire('survives')).toBeNull()
+    const waiting = b.acquire('survives', { timeoutMs: 60_000 })
+    await lock.release()
+    const next = await waiting
+    expect(next.token).toBeGreaterThan(lock.token)
+    await next.release()
+    await other.release()
+    await cluster.nodes[1]!.boot()
+  }, 240_000)
+
+  test('a node outside of the primary component is passed over', async () => {
+    const node = cluster.nodes[1]!
+    const a = pool(1, { connection: listOf(1, 0, 2), leaseMs: 40_000 })
+    const lock = await a.acquire('survives')
+    expect((await a.connections.query('SELECT 1 AS n'))[0]).toEqual([{ n: 1 }])
+    await node.query(`SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'`)
+    await expect.poll(() => node.status('wsrep_cluster_status'), { timeout: 60_000 }).not.toBe('Primary')
+    const other = await a.acquire('of the next node', { timeoutMs: 60_000 })
+    expect(lock.state).toBe('held')
+    await expect
+      .poll(() =>
+        a.connections.query('SELECT 1').then(
+          () => 'an answer',
+          () => 'an error',
+        ),
+      )
+      .toBe('an answer')
+    const late = pool(1, { connection: listOf(1, 0, 2) })
+    await (await late.acquire('late')).release()
+    expect(placeOf(late)).toBe(hostOf(0))
+    const alone = pool(1)
+    await expect(alone.acquire('late')).rejects.toMatchObject({ code: 'CONNECTION_FAILED', retryable: true })
+    await other.release()
+    await lock.release()
+    await node.query(`SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'`)
+    await expect.poll(() => node.status('wsrep_local_state_comment'), { timeout: 60_000 }).toBe('Synced')
+  }, 240_000)
+
   test('while a node is frozen no lock is held twice, and its pool continues afterwards', async () => {
     const [a, b] = [pool(0), pool(1)]
     const own = await b.acquire('of the frozen')

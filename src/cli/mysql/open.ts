@@ -1,9 +1,9 @@
 import type { ConnectionOptions } from 'mysql2'
 import { ConnectionError, InvalidOptionError } from '../../base/errors.js'
-import { loadDriver } from '../../dialect/mysql/connection/driver.js'
 import { mysqlConfig } from '../../dialect/mysql/config/connection-config.js'
 import { explain } from '../../dialect/mysql/connection/server-errors.js'
-import { ServerConnection } from '../../dialect/mysql/connection/server-connection.js'
+import type { ServerConnection } from '../../dialect/mysql/connection/server-connection.js'
+import { PrimaryFinder } from '../../dialect/mysql/hosts/primary-finder.js'
 import { connectionSource } from '../connection.js'
 import type { ServerAddress } from '../server.js'
 
@@ -28,7 +28,7 @@ export async function openMysql(config: ConnectionOptions, signal?: AbortSignal)
   const limit = AbortSignal.timeout(CONNECT_LIMIT_MS)
   const either = signal === undefined ? limit : AbortSignal.any([limit, signal])
   try {
-    return await ServerConnection.open(await loadDriver(), config, either)
+    return await new PrimaryFinder(config).open(either)
   } catch (error) {
     if (!limit.aborted) throw explain(error)
     throw new ConnectionError(`the server did not answer within ${CONNECT_LIMIT_MS / 1000} s`, {

@@ -11,6 +11,9 @@ import { STATUS } from './transaction-sql.js'
 /** A row of a statement of ours. The program's configuration decides whether large numbers are texts. */
 export type OwnRow = readonly (string | number | null)[]
 
+/** A row with the names of its columns, for statements whose columns depend on the version. */
+export type OwnRecord = Readonly<Record<string, string | number | null>>
+
 /** Settings of lockpool's own statements. They override the program's configuration of rows. */
 const OWN_WAY = {
   rowsAsArray: true,
@@ -54,6 +57,8 @@ export class ServerConnection implements MysqlConnection {
   mayHaveMoved = false
   /** True for a lock session and for a connection that listens: none of their statements waits for long. */
   isPrompt = false
+  /** Whether a borrower's statement has shown that this server is not, or no longer, the primary. */
+  isMisplaced = false
   #server: string | null = null
 
   private constructor(connection: Connection, config: ConnectionOptions) {
@@ -67,11 +72,15 @@ export class ServerConnection implements MysqlConnection {
     )
   }
 
-  /** Opens a connection. An abort of the signal ends the attempt at any stage. */
+  /**
+   * Opens a connection. An abort of the signal ends the attempt at any stage. `heard` is called when the server sends
+   * data.
+   */
   static async open(
     driver: Driver,
     config: ConnectionOptions,
     signal: AbortSignal,
+    heard: () => void = () => undefined,
   ): Promise<ServerConnection> {
     const connection = driver.createConnection(config)
     const server = new ServerConnection(connection, config)
@@ -81,6 +90,8 @@ export class ServerConnection implements MysqlConnection {
     server.#connection.stream.once('close', () =>
       opened.reject(server.#trouble ?? new Error('the server hung up')),
     )
+    const { stream } = server.#connection
+    stream.on('data', heard)
     const unsubscribe = onAbort(signal, () => opened.reject(signal.reason as Error))
     try {
       await opened.promise
@@ -89,6 +100,7 @@ export class ServerConnection implements MysqlConnection {
       server.destroy()
       throw error
     } finally {
+      stream.off('data', heard)
       unsubscribe()
     }
   }
@@ -153,6 +165,14 @@ export class ServerConnection implements MysqlConnection {
     return this.#answered<OwnRow[]>((done) =>
       this.#connection.query({ sql, ...OWN_WAY } as never, values as (string | number)[], done as never),
     ).then((rows) => (Array.isArray(rows) ? rows : []))
+  }
+
+  /** Does the same with the names of the columns. */
+  records(sql: string): Promise<readonly OwnRecord[]> {
+    const way = { ...OWN_WAY, rowsAsArray: false }
+    return this.#answered<OwnRecord[]>((done) =>
+      this.#connection.query({ sql, ...way } as never, done as never),
+    )
   }
 
   /** Calls a procedure of ours, prepared, and returns its rows. */

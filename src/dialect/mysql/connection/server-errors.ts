@@ -1,3 +1,4 @@
+import { SOON_MS } from '../../hosts/host.js'
 import { ConnectionError, LockError, LockTableFullError } from '../../../base/errors.js'
 
 /** Error numbers, which are the same in MariaDB and MySQL. */
@@ -27,12 +28,21 @@ const HOPELESS: ReadonlySet<number> = new Set([
 ])
 /** Errors of the driver: the two sides have no way to log in, or no TLS, in common. */
 const HOPELESS_CODES: ReadonlySet<unknown> = new Set(['AUTH_SWITCH_PLUGIN_ERROR', 'HANDSHAKE_NO_SSL_SUPPORT'])
+/** The server stops (1053, 1077, 1079), or is a Galera node outside of the primary component (1047). */
+const IN_CHANGE: ReadonlySet<number> = new Set([1047, 1053, 1077, 1079])
+/** The server is read-only (1290, 1836), or a Galera node outside of the primary component (1047). */
+const NOT_PRIMARY: ReadonlySet<number> = new Set([1047, 1290, 1836])
 const OUT_OF_MEMORY: ReadonlySet<number> = new Set([1037, 1041])
 
 /** The number of an error of the server. Undefined for other errors. */
 export function errorNumber(error: unknown): number | undefined {
   const { errno, sqlState } = (error ?? {}) as { errno?: unknown; sqlState?: unknown }
   return typeof errno === 'number' && typeof sqlState === 'string' ? errno : undefined
+}
+
+/** Whether the server refused a statement because it is not, or no longer, the primary. */
+export function isNotPrimary(error: unknown): boolean {
+  return NOT_PRIMARY.has(errorNumber(error) ?? 0)
 }
 
 /** Whether the user lacks a privilege. */
@@ -55,6 +65,7 @@ export function explain(error: unknown): LockError {
   return new ConnectionError(number === undefined ? message : `${message} (${number})`, {
     cause: error,
     retryable: number === undefined ? !HOPELESS_CODES.has(codeOf(error)) : !HOPELESS.has(number),
+    retryAfterMs: number !== undefined && IN_CHANGE.has(number) ? SOON_MS : null,
   })
 }
 

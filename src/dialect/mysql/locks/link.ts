@@ -43,7 +43,7 @@ export class MysqlLink implements LockLink {
   readonly capacityPerSession: number = Infinity
   readonly leaseMs: number
   readonly attachDelayMs: number = 0
-  readonly shortfall: string | null = null
+  readonly shortfall: string | null
   readonly keepsReports: boolean = false
   readonly #server: ServerConnection
   readonly #facts: ServerFacts
@@ -69,6 +69,7 @@ export class MysqlLink implements LockLink {
     const unknown = { timeline: null, system: null, started: null }
     this.server = { host: server.place, ...unknown, instance: facts.identity }
     this.leaseMs = settings.leaseMs
+    this.shortfall = facts.unchecked
     this.#server = server
     server.isPrompt = true
     this.#facts = facts

@@ -85,7 +85,7 @@ function checkSuitable(facts: ReadServer, { to, database }: Move): void {
   if (facts.database === null) refuse('the URL names no database')
   checkDatabase(database, facts.foldsNames)
   if (facts.group !== null) refuse('this server is in a replication group, where no backend is offered')
-  if (facts.isReadOnly) refuse('this server is read-only')
+  if (facts.unsuitable !== null) refuse(facts.unsuitable)
   if (!facts.isOwnSession)
     refuse('something between this process and the server shares sessions: connect to the server itself')
   if (facts.isCluster && to === 'named')

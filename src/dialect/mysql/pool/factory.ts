@@ -2,15 +2,16 @@ import type { ConnectionOptions } from 'mysql2'
 import { ConnectionError } from '../../../base/errors.js'
 import { orAbort } from '../../../base/or-abort.js'
 import { Unfinished } from '../../../base/unfinished.js'
-import type { ConnectionFactory } from '../../../pool/connection-factory.js'
+import type { ConnectionFactory, Progress } from '../../../pool/connection-factory.js'
 import type { Lease } from '../../../pool/lease.js'
 import { loadDriver } from '../connection/driver.js'
 import { endAbandonedSession } from '../connection/end-statement.js'
 import { LeasedConnection } from './leased-connection.js'
 import type { MysqlConnection } from '../connection/connection.js'
 import { explain } from '../connection/server-errors.js'
-import { ServerConnection } from '../connection/server-connection.js'
+import type { ServerConnection } from '../connection/server-connection.js'
 import { useDatabase } from '../connection/transaction-sql.js'
+import { PrimaryFinder } from '../hosts/primary-finder.js'
 
 /** The pool does not find out what borrowers have left; it resets the session. */
 const WAS_USED: readonly string[] = []
@@ -18,23 +19,28 @@ const WAS_USED: readonly string[] = []
 /** Opens, checks out, tests, resets and closes connections to MariaDB or MySQL. */
 export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
   readonly #config: ConnectionOptions
+  readonly #finder: PrimaryFinder
   readonly #endings = new Unfinished()
 
   constructor(config: ConnectionOptions) {
     this.#config = config
+    this.#finder = new PrimaryFinder(config)
   }
 
   async open(signal: AbortSignal): Promise<MysqlConnection> {
-    const driver = await loadDriver()
     let server: ServerConnection | null = null
     try {
-      server = await ServerConnection.open(driver, this.#config, signal)
+      server = await this.#finder.open(signal)
       await orAbort(server.findServer(), signal)
       return server
     } catch (error) {
       server?.destroy()
       throw explain(error)
     }
+  }
+
+  progress(signal: AbortSignal): Progress | null {
+    return this.#finder.progress(signal)
   }
 
   /** A connection with a running statement can't be closed in an orderly way. */
@@ -73,6 +79,8 @@ export class MysqlFactory implements ConnectionFactory<MysqlConnection> {
   }
 
   async #undo(server: ServerConnection): Promise<readonly string[]> {
+    // The next connection leads to the primary.
+    if (server.isMisplaced) throw new ConnectionError('this server is not the primary')
     const { database } = this.#config
     if (server.mayHaveMoved) {
       // A session can't return to having no database.

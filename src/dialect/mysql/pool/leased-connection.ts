@@ -3,6 +3,7 @@ import { ConnectionError } from '../../../base/errors.js'
 import type { Lease } from '../../../pool/lease.js'
 import type { MysqlConnection } from '../connection/connection.js'
 import { ServerConnection } from '../connection/server-connection.js'
+import { isNotPrimary } from '../connection/server-errors.js'
 
 /** A word of statements that change the database. A reset does not undo that. */
 const MOVES = /\buse\b/i
@@ -116,7 +117,11 @@ export class LeasedConnection implements MysqlConnection, Lease {
   #use<T>(work: (server: ServerConnection) => Promise<T>): Promise<T> {
     if (this.#isOver) return Promise.reject(released())
     this.#server.isUsed = true
-    return work(this.#server)
+    const answer = work(this.#server)
+    answer.catch((error: unknown) => {
+      if (isNotPrimary(error)) this.#server.isMisplaced = true
+    })
+    return answer
   }
 }
 

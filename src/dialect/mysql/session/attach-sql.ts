@@ -1,12 +1,12 @@
 /** The facts about a server that a lock session needs. */
 export const FACTS = `
-SELECT CONNECTION_ID(), VERSION(), @@version_comment, @@global.read_only, DATABASE(), @@lower_case_table_names,
+SELECT CONNECTION_ID(), VERSION(), @@version_comment, DATABASE(), @@lower_case_table_names,
   CONCAT(@@server_id, ' on ', @@hostname, ':', @@port)`
 
 /** Variables that not every server has. */
 export const MORE_FACTS = `
 SHOW VARIABLES WHERE Variable_name IN (
-  'wsrep_on', 'super_read_only', 'innodb_read_only', 'server_uuid', 'server_uid', 'group_replication_group_name',
+  'server_uuid', 'server_uid', 'group_replication_group_name',
   'innodb_flush_log_at_trx_commit', 'log_bin', 'binlog_format')`
 
 /** The settings of all our sessions: GROUP_CONCAT does not truncate answers, and each statement commits by itself. */

@@ -5,6 +5,7 @@ import {
   StrictUnavailableError,
 } from '../../../base/errors.js'
 import type { LinkSettings } from '../../dialect.js'
+import { SOON_MS } from '../../hosts/host.js'
 import { IN_FORCE, settings } from './attach-sql.js'
 import { checkDatabase, readServer, type ReadServer } from './read-server.js'
 import { Fence } from '../fencing/fence.js'
@@ -12,7 +13,7 @@ import { explain, isDenied } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
 /** The facts about a suitable server. */
-export interface ServerFacts extends Pick<ReadServer, 'isMariaDb' | 'identity' | 'database'> {
+export interface ServerFacts extends Pick<ReadServer, 'isMariaDb' | 'identity' | 'database' | 'unchecked'> {
   /** What is added to the tokens of named locks in the namespace of the pool. */
   readonly tokenOffset?: bigint
 }
@@ -35,9 +36,10 @@ export async function checkServer(server: ServerConnection, database: string | n
       { retryable: false },
     )
   // Another attempt may succeed: a failover may make this server the primary, or lead the same name to another server.
-  if (facts.isReadOnly)
+  if (facts.unsuitable !== null)
     throw new ConnectionError(
-      'this server is read-only: a named lock here does not exclude holders on the primary',
+      `${facts.unsuitable}: a named lock here does not exclude holders on the primary`,
+      { retryAfterMs: SOON_MS },
     )
   checkDatabase(database, facts.foldsNames)
   return facts

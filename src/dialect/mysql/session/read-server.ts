@@ -1,5 +1,7 @@
 import { ConnectionError } from '../../../base/errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
+import { mayReplicate } from '../hosts/host-list.js'
+import { roleOf, unsuitable } from '../hosts/role.js'
 import { FACTS, MORE_FACTS } from './attach-sql.js'
 
 /** The facts about a server before it is used for locks. */
@@ -16,7 +18,10 @@ export interface ReadServer {
   readonly isCluster: boolean
   /** The replication group that it belongs to. */
   readonly group: string | null
-  readonly isReadOnly: boolean
+  /** Why its locks would not exclude holders on the primary, or null. */
+  readonly unsuitable: string | null
+  /** What could not be checked about that, or null. */
+  readonly unchecked: string | null
   /** Whether commits are on disk. In a cluster, the other nodes have them. */
   readonly isDurable: boolean
   /** Whether the binary log contains statements instead of rows. */
@@ -30,21 +35,22 @@ const OLDEST_MYSQL = 8_00
 /** @throws {ConnectionError} it is another product, or too old */
 export async function readServer(server: ServerConnection): Promise<ReadServer> {
   const row = (await server.say(FACTS))[0]!
-  const [id, version, comment, readOnly, current, foldsNames, where] = row
+  const [id, version, comment, current, foldsNames, where] = row
   const isMariaDb = checkProduct(String(version), String(comment))
   const more = new Map((await server.say(MORE_FACTS)).map(([name, value]) => [name, String(value)]))
   const isOn = (name: string): boolean => /^(?:on|1)$/i.test(more.get(name) ?? '')
-  const isCluster = isOn('wsrep_on')
+  const role = await roleOf(server)
   return {
     isMariaDb,
     identity: `${where} ${more.get('server_uuid') ?? more.get('server_uid') ?? ''}`.trim(),
     database: current === null ? null : String(current),
     foldsNames: Number(foldsNames) !== 0,
     isOwnSession: Number(id) === server.threadId,
-    isCluster,
+    isCluster: role.isCluster,
+    unsuitable: unsuitable(role, mayReplicate(server.config)),
+    unchecked: role.unchecked,
     group: more.get('group_replication_group_name') || null,
-    isReadOnly: Number(readOnly) !== 0 || isOn('super_read_only') || isOn('innodb_read_only'),
-    isDurable: isCluster || more.get('innodb_flush_log_at_trx_commit') === '1',
+    isDurable: role.isCluster || more.get('innodb_flush_log_at_trx_commit') === '1',
     logsStatements: isOn('log_bin') && more.get('binlog_format') === 'STATEMENT',
   }
 }

@@ -1,5 +1,6 @@
 import { ConnectionError, InvalidOptionError } from '../../../base/errors.js'
 import type { Borrow, LinkSettings } from '../../dialect.js'
+import { SOON_MS } from '../../hosts/host.js'
 import { enter, untilAborted, type Joined, type Joining } from '../../rows/joining.js'
 import type { RowFacts } from '../../rows/link.js'
 import { Member } from '../../rows/member.js'
@@ -62,7 +63,7 @@ function factsOf(server: ReadServer, host: string, floor: string, settings: Link
     secret: null,
     keepsNames: true,
     shortfall: server.isDurable
-      ? null
+      ? server.unchecked
       : 'innodb_flush_log_at_trx_commit is not 1, so a crash of the server may undo the last grants',
     noFencing: settings.fencing === 'off' ? '"fencing" is off' : null,
   }
@@ -83,7 +84,8 @@ function check(server: ReadServer, database: string | null, { leaseMs }: LinkSet
       'this server is in a replication group, on which backend "table" has not been tested: it is not offered there',
       { retryable: false },
     )
-  if (server.isReadOnly) throw new ConnectionError('this server is read-only, where no lock can be written')
+  if (server.unsuitable !== null)
+    throw new ConnectionError(`${server.unsuitable}: locks belong on the primary`, { retryAfterMs: SOON_MS })
   if (server.logsStatements)
     throw new ConnectionError(
       'binlog_format is STATEMENT, with which the isolation level of backend "table" can\'t be used: ROW or MIXED',

@@ -7,18 +7,19 @@ interface Reported {
   readonly id?: number
   readonly version?: string
   readonly comment?: string
-  readonly readOnly?: number
   readonly foldsNames?: number
   readonly variables?: Readonly<Record<string, string>>
+  readonly channels?: readonly Readonly<Record<string, string>>[]
 }
 
 /** A server that reports these facts about itself. */
 function server(reported: Reported): ServerConnection {
-  const { id = 7, version = '10.11.19-MariaDB', comment = 'Debian', readOnly = 0, foldsNames = 0 } = reported
-  const facts = [id, version, comment, readOnly, 'shop', foldsNames, '1 on db:3306']
+  const { id = 7, version = '10.11.19-MariaDB', comment = 'Debian', foldsNames = 0 } = reported
+  const facts = [id, version, comment, 'shop', foldsNames, '1 on db:3306']
   const say = async (sql: string): Promise<unknown[][]> =>
     sql === FACTS ? [facts] : Object.entries(reported.variables ?? {})
-  return { threadId: 7, say } as unknown as ServerConnection
+  const records = async (): Promise<readonly unknown[]> => reported.channels ?? []
+  return { threadId: 7, config: {}, isMariaDb: true, say, records } as unknown as ServerConnection
 }
 
 const rejection = (work: Promise<unknown>): Promise<unknown> =>
@@ -41,13 +42,20 @@ describe('a server is refused', () => {
     ],
     [
       'that only reads',
-      { readOnly: 1 },
+      { variables: { read_only: 'ON' } },
       { code: 'CONNECTION_FAILED', retryable: true, message: /read-only/ },
     ],
     [
       'that only reads, as MySQL says it',
       { version: '8.4.0', comment: '', variables: { super_read_only: 'ON' } },
       { code: 'CONNECTION_FAILED', retryable: true, message: /read-only/ },
+    ],
+    [
+      'that is a replica',
+      {
+        channels: [{ Slave_IO_Running: 'Yes', Slave_SQL_Running: 'Yes', Master_Host: 'a', Master_Port: '1' }],
+      },
+      { code: 'CONNECTION_FAILED', retryable: true, message: /replica of a:1/ },
     ],
     [
       'behind what shares its sessions',
