@@ -11,7 +11,7 @@ import { filesOf } from '../../support/repository.js'
 import { serveWorld, type TestFront } from '../../support/serve-world.js'
 import { WireClient } from '../../support/wire-client.js'
 
-/** Recordings of what drivers sent to PostgreSQL 15, byte for byte, and of the server's answers. */
+/** Recordings of what drivers sent to PostgreSQL 15 (Npgsql: 18), byte for byte, and of the server's answers. */
 const FOLDER = 'test/fixtures/driver-traces'
 
 const world = serveWorld()
