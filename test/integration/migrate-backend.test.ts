@@ -243,6 +243,15 @@ test('a move whose record was changed by another process fails, and does not say
   expect(await record('stolen')).toBe('table')
 })
 
+test('a namespace with engine "distributed" is not moved: a move would not see its users', async () => {
+  await pool({ backend: 'table', engine: 'distributed', namespace: 'far' }).ready()
+  const refused = move('table', 'far')
+
+  expect(await refused.ended).toBe(78)
+  expect(refused.err).toMatch(/engine "distributed", which cannot be moved/)
+  expect(await record('far')).toBe('distributed')
+})
+
 test('a move to the backend that is in use changes nothing', async () => {
   await pool({ backend: 'table', namespace: 'same' }).ready()
   const same = move('table', 'same', '--json')

@@ -26,13 +26,12 @@ export function backendCheck(
         ? 'this role may not read which backend keeps the locks'
         : 'the first pool decides how the locks are kept',
     )
-  const text = `backend "${record.backend}" keeps the locks, by ${record.used_by} since ${record.since}`
-  return record.backend === 'advisory'
-    ? ok(text)
-    : warning(
-        text,
-        'Other pools without a namespace must use it too: lockpool run --backend table, for example.',
-      )
+  const isDistributed = record.backend === 'distributed'
+  const kept = isDistributed ? 'backend "table" with engine "distributed"' : `backend "${record.backend}"`
+  const text = `${kept} keeps the locks, by ${record.used_by} since ${record.since}`
+  if (record.backend === 'advisory') return ok(text)
+  const how = isDistributed ? 'with the same engine' : 'lockpool run --backend table, for example'
+  return warning(text, `Other pools without a namespace must use it too: ${how}.`)
 }
 
 function moveInWords({ namespace, used_by: by, since, is_alive: isAlive }: BackendRecord): string {

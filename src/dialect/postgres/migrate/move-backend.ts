@@ -1,5 +1,5 @@
 import { sleep, type Clock } from '../../../base/clock.js'
-import { ConnectionError } from '../../../base/errors.js'
+import { BackendMismatchError, ConnectionError } from '../../../base/errors.js'
 import { onAbort } from '../../../base/on-abort.js'
 import type { Backend } from '../schema/backend-claim.js'
 import { MOVING_FROM } from '../schema/backend-sql.js'
@@ -80,6 +80,7 @@ const ABORT_LIMIT_MS = 3000
  * From the wait on, all is one transaction with a lock that other moves and pools look for. So the move has happened or
  * it has not, and however its process ends, the others know that it is gone and put the record back.
  *
+ * @throws {BackendMismatchError} the namespace has a backend that cannot be moved
  * @throws the error of the server, after the record was put back if that was possible
  */
 export async function moveBackend(
@@ -97,6 +98,7 @@ export async function moveBackend(
   )
   let moved: Moved
   try {
+    if (previous !== 'none' && backendOf(previous) === null) throw unknownBackend(previous)
     moved = await inTransaction(connection, move, backendOf(previous), ports)
     if (moved.isMoved) return moved
   } catch (error) {
@@ -200,6 +202,14 @@ async function mover(connection: ServerConnection, namespace: string): Promise<s
   return record?.backend.startsWith(MOVING_FROM)
     ? `${record.used_by}, which moves the namespace since ${record.since}`
     : 'another session, which holds the lock for moves of the namespace'
+}
+
+/** Its users are in other tables, where a move would not see them. */
+function unknownBackend(previous: string): BackendMismatchError {
+  const kept = previous === 'distributed' ? 'backend "table" and engine "distributed"' : `"${previous}"`
+  return new BackendMismatchError(
+    `the locks of this namespace are kept with ${kept}, which cannot be moved: use another namespace`,
+  )
 }
 
 function backendOf(recorded: string): Backend | null {

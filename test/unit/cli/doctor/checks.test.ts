@@ -166,6 +166,13 @@ test.each([
   ['session locks', [RECORD], 'ok', /backend "advisory" keeps the locks, by process 7/, null],
   ['rows', [{ ...RECORD, backend: 'table' }], 'warning', /backend "table"/, /run --backend table/],
   [
+    'the other engine',
+    [{ ...RECORD, backend: 'distributed' }],
+    'warning',
+    /"distributed" keeps/,
+    /same engine/,
+  ],
+  [
     'a move',
     [{ ...RECORD, backend: 'moving from advisory', is_alive: true }],
     'warning',
