@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { LockPool, type LockPoolOptions } from '../../src/mysql-lock-pool.js'
+import { lockpool, type Started } from '../support/command-line.js'
 import { noGalera, OwnGalera } from '../support/own-galera.js'
 
 const DATABASE = 'lockpool_test'
@@ -116,6 +117,31 @@ describe.skipIf(noGalera !== null)(noGalera ?? 'locks in a Galera cluster of thr
     await expect(pool(0, { leaseMs: 5000 }).acquire('x')).rejects.toMatchObject({
       message: expect.stringContaining('20000'),
     })
+  })
+
+  test('a namespace moves to rows, also from a move that was broken off, and never to named locks', async () => {
+    const tables = pool(0, { namespace: 'tables' })
+    await tables.ready()
+    // What a single server has recorded before it became a node, and a move that was killed there.
+    await cluster.nodes[0]!.query(
+      `INSERT INTO ${DATABASE}.lockpool_backend (namespace, backend, used_by) VALUES
+        ('from one server', 'named', 'a process'), ('broken off', 'moving from named', 'a process')`,
+    )
+    const move = (to: string, namespace: string): Started =>
+      lockpool(['migrate-backend', '--to', to, '--namespace', namespace], { url: urls[1]! })
+    for (const namespace of ['from one server', 'broken off']) {
+      const moved = move('table', namespace)
+      expect(await moved.ended, moved.err).toBe(0)
+      await (await pool(2, { namespace }).acquire('orders')).release()
+    }
+    const refused = move('named', 'from one server')
+    expect(await refused.ended).toBe(69)
+    expect(refused.err).toContain('Galera')
+    await (await pool(2, { namespace: 'from one server' }).acquire('orders')).release()
+
+    const doctor = lockpool(['doctor', '--lease', '20s'], { url: urls[1]! })
+    expect(await doctor.ended, doctor.out.toString()).toBe(0)
+    expect(doctor.out.toString()).toMatch(/lease +a lock is free 20 s after its heartbeat/)
   })
 
   test('when a node is killed, locks of other nodes stay, later grants have greater tokens, and the node comes back', async () => {
