@@ -1,18 +1,18 @@
 import { parseArgs } from 'node:util'
 
 export type Dialect = 'postgres' | 'mysql'
-export type Backend = 'advisory' | 'named' | 'table'
+export type Backend = 'advisory' | 'named' | 'named-shared' | 'table'
 
 /** The first backend of each is the default. */
 const BACKENDS: Readonly<Record<Dialect, readonly Backend[]>> = {
   postgres: ['advisory', 'table'],
-  mysql: ['named', 'table'],
+  mysql: ['named', 'named-shared', 'table'],
 }
 
 const SCENARIO_NAMES: readonly string[] = ['unflushed', 'return', 'leases', 'backends']
 
 export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict] [--backend advisory|table] [--serve] [--workers N] [--json FILE] [--keep FOLDER]
-       npm run chaos -- --dialect mysql [--backend named|table] [--minutes N] [--seed N] [--workers N] [--json FILE] [--keep FOLDER]
+       npm run chaos -- --dialect mysql [--backend named|named-shared|table] [--minutes N] [--seed N] [--workers N] [--json FILE] [--keep FOLDER]
        npm run chaos -- --scenario unflushed|return|leases|backends [--rounds N]
 
   --minutes N   rounds of a minute each (default 2)
@@ -20,7 +20,7 @@ export const USAGE = `usage: npm run chaos -- [--minutes N] [--seed N] [--strict
   --strict      with \`strict: true\`: then no overlap is excused, whatever the server does
   --dialect D   mysql: on a MariaDB, which must be installed (default: postgres)
   --backend B   table: locks as rows, with the checks of --strict, in PostgreSQL behind a PgBouncer in transaction mode
-                (default: advisory, with mysql named)
+                (default: advisory, with mysql named); named-shared: named locks with reader slots
   --serve       with two \`lockpool serve\` among the processes, each with a program that locks through it; faults hit
                 these as well
   --workers N   processes that contend (default 4, with --serve 2)

@@ -13,13 +13,14 @@ const ATTEMPT_AND_POLL_MS = 3000
 
 const timing = (leaseMs: number, echoMs: number, calmMs: number): Timing => ({ leaseMs, echoMs, calmMs })
 
-/**
- * Each lock writes rows to disk, and only heartbeats renew rows, so on a busy machine that takes longer. Named locks have
- * leases of whole seconds, at least two.
- */
+/** Leases of whole seconds, at least two. */
+const NAMED = timing(2000, 2000 + ATTEMPT_AND_POLL_MS, 8000)
+
+/** Each lock writes rows to disk, and only heartbeats renew rows, so on a busy machine that takes longer. */
 const TIMINGS: Readonly<Record<Backend, Timing>> = {
   advisory: timing(1500, 1500 + ATTEMPT_AND_POLL_MS, 7000),
-  named: timing(2000, 2000 + ATTEMPT_AND_POLL_MS, 8000),
+  named: NAMED,
+  'named-shared': NAMED,
   table: timing(4000, 4000 * (5 / 3) + ATTEMPT_AND_POLL_MS, 13_000),
 }
 

@@ -40,7 +40,8 @@ export interface LockPoolOptions extends DialectLockPoolOptions {
   readonly connection?: MysqlConfig
 
   /**
-   * How locks are kept. `'named'`: GET_LOCK in lock sessions, which gives exclusive locks on one server. `'table'`:
+   * How locks are kept. `'named'`: GET_LOCK in lock sessions, which gives exclusive locks on one server, and
+   * shared ones with `sharedSlots`. `'table'`:
    * rows with leases in the database of the connection, in both modes, on one server, through a proxy, or in a Galera
    * cluster (with a `leaseMs` of at least 20000). All pools that share keys must use the same backend: the first one
    * decides for its namespace, and others are refused (`BACKEND_MISMATCH`).
@@ -48,6 +49,17 @@ export interface LockPoolOptions extends DialectLockPoolOptions {
    * Default `'named'`.
    */
   readonly backend?: 'named' | 'table'
+
+  /**
+   * Shared mode with named locks: how many processes may have a key in shared mode at the same time. Readers in one
+   * process count once; those in one process more wait until another process has released the key. It makes exclusive
+   * locks dearer, because every one of them checks this number of names. All pools of the namespace must have the same number: the
+   * first one records it in the table `lockpool_backend`, and others are refused (`BACKEND_MISMATCH`). With 0, shared mode
+   * is refused (`MODE_UNSUPPORTED`).
+   *
+   * Default 0. From 0 to 64.
+   */
+  readonly sharedSlots?: number
 
   /**
    * How long the server keeps the locks of a process that has stopped responding. With `'named'` it is the
@@ -114,12 +126,15 @@ export class LockPool extends DialectLockPool<MysqlConnection> {
   constructor(options: LockPoolOptions = {}) {
     checkIsObject(options)
     const { config, problem } = mysqlConfig(options.connection)
-    const problems = [...(problem === null ? [] : [problem]), ...backendProblems(options)]
-    const resolved = resolveLockPoolOptions(options, problems, ['connection', 'backend'])
+    const problems = [
+      ...(problem === null ? [] : [problem]),
+      ...backendProblems(options, config.database ?? null),
+    ]
+    const resolved = resolveLockPoolOptions(options, problems, ['connection', 'backend', 'sharedSlots'])
     const attributes = { program_name: resolved.applicationName, ...config.connectAttributes }
     super(resolved, {
       factory: new MysqlFactory({ ...config, connectAttributes: attributes }),
-      dialect: chooseBackend(options.backend, config.database ?? null, resolved),
+      dialect: chooseBackend(options.backend, config.database ?? null, resolved, options.sharedSlots),
       makePool: (...parts) => new MysqlPool(...parts),
     })
     this.#database = config.database ?? null

@@ -43,6 +43,12 @@ async function run(bench: Bench): Promise<readonly Row[]> {
 async function onOneServer(bench: Bench, url: string): Promise<Row[]> {
   const measure = (sides: readonly MysqlPairsKind[]): Promise<Measured> => measured(bench, sides, url)
   const named = await measure(['named', 'GET_LOCK and RELEASE_LOCK'])
+  const slots = await measure(['named', 'named, 4 slots', 'named, 16 slots'])
+  const oneSlots = await measure([
+    'one caller, named',
+    'one caller, named, 4 slots',
+    'one caller, named, 16 slots',
+  ])
   const rows = await measure(['rows, new names', 'rows, names that repeat', 'two bare updates'])
   const one = await measure(['one caller, named', 'one caller, GET_LOCK and RELEASE_LOCK'])
   const oneRow = await measure(['one caller, rows', 'one caller, two bare updates'])
@@ -51,6 +57,26 @@ async function onOneServer(bench: Bench, url: string): Promise<Row[]> {
     row(named, `named locks, ${many}, new names`, 'named', 'GET_LOCK and RELEASE_LOCK', 12, [BY_HAND]),
     cpu(named, 'the same', 'named'),
     cpu(named, 'by hand', 'GET_LOCK and RELEASE_LOCK'),
+    row(slots, `with sharedSlots: 4, ${many}, new names`, 'named, 4 slots', 'named', null, []),
+    cpu(slots, 'the same', 'named, 4 slots'),
+    row(slots, `with sharedSlots: 16, ${many}, new names`, 'named, 16 slots', 'named', null, []),
+    cpu(slots, 'the same', 'named, 16 slots'),
+    row(
+      oneSlots,
+      'with sharedSlots: 4, one caller',
+      'one caller, named, 4 slots',
+      'one caller, named',
+      null,
+      [],
+    ),
+    row(
+      oneSlots,
+      'with sharedSlots: 16, one caller',
+      'one caller, named, 16 slots',
+      'one caller, named',
+      null,
+      [],
+    ),
     row(rows, `rows, ${many}, new names`, 'rows, new names', 'two bare updates', null, [BY_HAND]),
     row(rows, `rows, ${many}, names that repeat`, 'rows, names that repeat', 'two bare updates', 8, [
       BY_HAND,

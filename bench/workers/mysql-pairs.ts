@@ -17,6 +17,14 @@ function openSide(): Promise<Side> {
   switch (kind as MysqlPairsKind) {
     case 'named':
       return throughLockpool('named', CALLERS, newName)
+    case 'named, 4 slots':
+      return throughLockpool('named', CALLERS, newName, 4)
+    case 'named, 16 slots':
+      return throughLockpool('named', CALLERS, newName, 16)
+    case 'one caller, named, 4 slots':
+      return throughLockpool('named', 1, oldName, 4)
+    case 'one caller, named, 16 slots':
+      return throughLockpool('named', 1, oldName, 16)
     case 'rows, new names':
       return throughLockpool('table', CALLERS, newName)
     case 'rows, names that repeat':
@@ -51,13 +59,15 @@ async function throughLockpool(
   backend: 'named' | 'table',
   callers: number,
   name: (index: number) => string,
+  sharedSlots = 0,
 ): Promise<Side> {
   const locks = new LockPool({
     connection: url,
     backend,
     leaseMs: Number(leaseMs),
     max: SESSIONS + 1,
-    namespace: backend,
+    sharedSlots,
+    namespace: `${backend} ${sharedSlots}`,
     // The names of keys would be written on the connection that is kept for borrowers.
     keyNames: 'off',
   })

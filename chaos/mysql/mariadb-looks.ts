@@ -40,7 +40,9 @@ export class MariaDbLooks implements Looks {
   async look(): Promise<Sighting> {
     if (this.#plan.backend !== 'table') {
       const rows = await this.#connection.say(HELD_NAMES)
-      return { at: sharedNow(), held: new Set(rows.flatMap(([name]) => this.#keys.get(String(name)) ?? [])) }
+      // A reader has a slot of the key.
+      const keyOf = (name: unknown): string | undefined => this.#keys.get(String(name).replace(/\/r\d+$/, ''))
+      return { at: sharedNow(), held: new Set(rows.flatMap(([name]) => keyOf(name) ?? [])) }
     }
     const held = new Set<string>()
     const holders = new Map<string, Holder>()

@@ -5,6 +5,9 @@ import { CLAIM, WRITE } from './chaos-sql.js'
 import { PatientConnection } from './patient-connection.js'
 import { asUser, DATA_USER } from './users.js'
 
+/** Fewer than there are workers, so that readers also wait for a slot. */
+const SHARED_SLOTS = 2
+
 export function mysqlParts(orders: Orders): { locks: WorkerPool; row: GuardedRow } {
   const { process: name, url, leaseMs, backend } = orders
   const locks = new LockPool({
@@ -13,6 +16,7 @@ export function mysqlParts(orders: Orders): { locks: WorkerPool; row: GuardedRow
     max: 3,
     leaseMs,
     backend: backend === 'table' ? backend : 'named',
+    sharedSlots: backend === 'named-shared' ? SHARED_SLOTS : 0,
   })
   return { locks, row: new MysqlRow(asUser(url, DATA_USER)) }
 }

@@ -103,7 +103,7 @@ export interface LockLink extends RecordTables {
   /**
    * Waits for the key in the server's own queue, behind the holder and all earlier waiters, for at most `waitMs` (and
    * no longer than `longestWaitMs`), and takes it. A release passes the key to the first waiter in the queue and wakes
-   * no other. The answer is `free`, `granted` or `no`. Later calls are answered after this one.
+   * no other. The answer is `free`, `granted`, `no` or `noRoom`. Later calls are answered after this one.
    */
   enqueue(operation: LockOperation, waitMs: number): Promise<BatchReply>
 

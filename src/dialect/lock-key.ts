@@ -17,4 +17,6 @@ export interface KeyCode {
    * Either all keys of a dialect have one, and the dialect has `hashOf`, or none has.
    */
   readonly hash?: number
+  /** Why it is never held in shared mode; absent for nearly all keys. */
+  readonly noSharing?: string
 }

@@ -95,6 +95,8 @@ export const SAID = {
    * meanwhile each release finds a registration.
    */
   crowded: 'c',
+  /** `enqueue`: as many sessions read the key as can. A session in the queue could not wait for a place, and others wait behind it. */
+  noRoom: 'x',
 } as const
 
 /** Whether any of these answers was a grant. */

@@ -148,7 +148,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
    */
   async acquireAll(keys: Iterable<LockKey>, options: AcquireOptions = NO_OPTIONS): Promise<LockGroup> {
     const request = this.#requests.from(options, ACQUIRE_OPTIONS, 'wait')
-    const wanted = this.#keys.codes(keys)
+    const wanted = this.#keys.codes(keys, request.mode)
     throwIfAborted(request.signal)
     const origin = this.#engine.leaks && originOf(this, 'acquireAll')
     const labels = wanted.map(({ label }) => label)
@@ -334,7 +334,7 @@ export class LockPool<C extends object> implements AsyncDisposable {
   ): Promise<Lock | null> {
     try {
       const request = this.#requests.from(options, known, waitPolicy)
-      const code = this.#keys.code(key)
+      const code = this.#keys.code(key, request.mode)
       if (request.signal?.aborted) return Promise.reject(request.signal.reason)
       if (!isAcquireTraced()) return this.#engine.keys.acquire(code, key, request)
       return this.#traced(code, key, request)

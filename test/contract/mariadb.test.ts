@@ -7,23 +7,25 @@ import { noMariaDb, OwnMariaDb } from '../support/own-mariadb.js'
 import { describeLockLink } from './lock-link.contract.js'
 
 describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'named locks', () => {
-  describeLockLink('MariaDB', async () => {
-    const server = await OwnMariaDb.start()
-    const config = mysqlConfig(await server.createDatabase()).config
-    return {
-      factory: new MysqlFactory(config),
-      dialect: new MysqlDialect(config.database!),
-      tellsWhoQueues: false,
-      leftovers: async () => (await server.namedLocks()).length,
-      // A session that the server has woken shows its old state until it runs. So only a state that lasts counts.
-      queued: async () => {
-        const before = await sessionsInWait(server)
-        await pause(20)
-        return (await sessionsInWait(server)).filter((id) => before.includes(id)).length
-      },
-      terminate: (serverId) => server.kill(serverId),
-      close: () => server[Symbol.asyncDispose](),
-    }
+  describe.each([0, 4])('with %i reader slots', (sharedSlots) => {
+    describeLockLink('MariaDB', async () => {
+      const server = await OwnMariaDb.start()
+      const config = mysqlConfig(await server.createDatabase()).config
+      return {
+        factory: new MysqlFactory(config),
+        dialect: new MysqlDialect(config.database!, { claim: null, sharedSlots }),
+        tellsWhoQueues: false,
+        leftovers: async () => (await server.namedLocks()).length,
+        // A session that the server has woken shows its old state until it runs. So only a state that lasts counts.
+        queued: async () => {
+          const before = await sessionsInWait(server)
+          await pause(20)
+          return (await sessionsInWait(server)).filter((id) => before.includes(id)).length
+        },
+        terminate: (serverId) => server.kill(serverId),
+        close: () => server[Symbol.asyncDispose](),
+      }
+    })
   })
 })
 

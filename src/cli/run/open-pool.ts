@@ -14,7 +14,7 @@ import type { RunBackend, RunOrder } from './run-order.js'
  * @throws {InvalidOptionError} for example if the URL is wrong
  */
 export async function openPool(order: RunOrder, report: Report, namesHolders: boolean): Promise<RunPool> {
-  const { connection, mode, namespace, waitMs, backend } = order
+  const { connection, mode, namespace, waitMs, backend, sharedSlots } = order
   const options = {
     min: 0,
     max: namesHolders ? 3 : 2,
@@ -24,6 +24,7 @@ export async function openPool(order: RunOrder, report: Report, namesHolders: bo
     applicationName: 'lockpool run',
     namespace,
     ...(connection === null ? {} : { connection: connection.url }),
+    ...(sharedSlots === null ? {} : { sharedSlots }),
   }
   const pool = await poolOf(connection?.url, options, backend)
   let isReported = false

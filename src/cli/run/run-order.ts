@@ -27,7 +27,12 @@ const BACKENDS: readonly RunBackend[] = ['advisory', 'named', 'table']
 
 export type RunFlags = typeof CONNECTION_FLAGS &
   Readonly<Record<'backend', Flag<RunBackend>>> &
-  Readonly<Record<'wait' | 'timeout' | 'kill-after' | 'conflict-exit-code' | 'permits', Flag<number>>> &
+  Readonly<
+    Record<
+      'wait' | 'timeout' | 'kill-after' | 'conflict-exit-code' | 'permits' | 'shared-slots',
+      Flag<number>
+    >
+  > &
   Readonly<Record<'no-wait' | 'shared' | 'raw' | 'json' | 'verbose', Flag<true>>>
 
 export const RUN_FLAGS: RunFlags = {
@@ -64,6 +69,14 @@ export const RUN_FLAGS: RunFlags = {
     expects: 'advisory, named or table',
     read: (text) => BACKENDS.find((each) => each === text) ?? null,
   },
+  'shared-slots': countFlag(
+    {
+      meaning:
+        'how many processes may share a lock with --backend named; the same for all pools and runs of the namespace',
+    },
+    1,
+    64,
+  ),
   json: toggle({ meaning: 'report each step as JSON on standard error, one object per line' }),
   verbose: toggle({ short: 'v', meaning: 'report each step on standard error' }),
 }
@@ -87,6 +100,8 @@ export interface RunOrder {
   readonly namespace: string
   /** Null means the default of the database. */
   readonly backend: RunBackend | null
+  /** See the option `sharedSlots` of MariaDB and MySQL. Null means its default. */
+  readonly sharedSlots: number | null
   readonly command: readonly string[]
   readonly isJson: boolean
   readonly isVerbose: boolean
@@ -121,6 +136,7 @@ export function readOrder(
     connection: connectionSource(flags.url, env),
     namespace: namespaceOf(flags.namespace, env),
     backend: flags.backend ?? null,
+    sharedSlots: flags['shared-slots'] ?? null,
     command: rest,
     isJson: flags.json === true,
     isVerbose: flags.verbose === true,

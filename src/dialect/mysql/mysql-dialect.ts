@@ -1,4 +1,4 @@
-import { ConnectionError, InvalidKeyError, type LockError } from '../../base/errors.js'
+import { ConnectionError, InvalidKeyError, ModeUnsupportedError, type LockError } from '../../base/errors.js'
 import type { Capabilities } from '../capabilities.js'
 import type {
   BorrowSecond,
@@ -20,6 +20,7 @@ import { NotificationListeners } from './notify/listeners.js'
 import type { NamedKey } from '../named-key.js'
 import { guard } from './fencing/guard.js'
 import {
+  claimBackend,
   claimBackendIfPossible,
   enterNamespace,
   isPlaceGone,
@@ -43,8 +44,9 @@ const LISTENER_LEASE_S = 15
 /** The capabilities of named locks. */
 const NAMED_LOCKS: Capabilities = {
   gaps: {
-    'shared mode': 'GET_LOCK has one mode. Backend "table", locks in rows, has both',
-    conversion: 'GET_LOCK has one mode',
+    'shared mode':
+      'GET_LOCK has one mode. The option "sharedSlots" of all pools of the namespace adds the other, and backend "table", locks in rows, has both',
+    conversion: 'GET_LOCK has one mode; see the option "sharedSlots"',
     messages:
       'a server can wake a session of another process but cannot pass it a message: deadlocks between processes are not found',
     'lock table': 'named locks are kept in memory, without a limit',
@@ -67,30 +69,48 @@ const NAMED_LOCKS_OF_MYSQL: Capabilities = {
   },
 }
 
+/** The same with reader slots, which are names as well. */
+function withSlots(capabilities: Capabilities): Capabilities {
+  const { 'shared mode': _, conversion: __, ...gaps } = capabilities.gaps
+  return { ...capabilities, gaps }
+}
+
+/** How the pools of one namespace keep their locks. */
+export interface NamedLocksOptions {
+  /** The claim that every lock session makes, if the table for it exists. */
+  readonly claim: BackendClaim | null
+  /** The number of reader slots of each key; 0 without shared mode. */
+  readonly sharedSlots: number
+}
+
+const PLAIN: NamedLocksOptions = { claim: null, sharedSlots: 0 }
+
 /** Named locks of MariaDB 10.6 and MySQL 8.0, and later, for one pool. */
 export class MysqlDialect implements Dialect<MysqlConnection> {
   readonly hashOf: (keyId: string) => number = hashOf
   readonly #database: string | null
   readonly #claim: BackendClaim | null
   readonly #names: LockNames
-  readonly #listeners = new NotificationListeners()
+  readonly #listeners: NotificationListeners
+  readonly #onMariaDb: Capabilities
+  readonly #onMysql: Capabilities
   #isMariaDb = true
   /** Whether a key was used that is another lock in MySQL. */
   #needsMariaDb = false
 
-  /**
-   * `database` is the database of all connections, in the spelling of the program. Every lock session makes the claim,
-   * if the table for it exists.
-   */
-  constructor(database: string | null, claim: BackendClaim | null = null) {
+  /** `database` is the database of all connections, in the spelling of the program. */
+  constructor(database: string | null, { claim, sharedSlots }: NamedLocksOptions = PLAIN) {
     this.#database = database
     this.#claim = claim
     this.#names = new LockNames(database)
+    this.#listeners = new NotificationListeners(sharedSlots)
+    this.#onMariaDb = sharedSlots === 0 ? NAMED_LOCKS : withSlots(NAMED_LOCKS)
+    this.#onMysql = sharedSlots === 0 ? NAMED_LOCKS_OF_MYSQL : withSlots(NAMED_LOCKS_OF_MYSQL)
   }
 
   /** Until the first connection, the server is assumed to be MariaDB. */
   get can(): Capabilities {
-    return this.#isMariaDb ? NAMED_LOCKS : NAMED_LOCKS_OF_MYSQL
+    return this.#isMariaDb ? this.#onMariaDb : this.#onMysql
   }
 
   encodeKey(key: LockKey, namespace: string): KeyCode {
@@ -120,7 +140,7 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
       if (this.#needsMariaDb && !found.isMariaDb) throw onlyForMariaDb()
       const facts = { ...found, tokenOffset: await this.#enter(server) }
       const fencing = await findFencing(server, facts, settings)
-      if (typeof fencing !== 'string') await this.#claimBackend(server, facts.tokenOffset)
+      await this.#claimBackend(server, facts.tokenOffset, typeof fencing !== 'string')
       this.#isMariaDb = facts.isMariaDb
       unsubscribe()
       return new MysqlLink(server, facts, fencing, settings, this.#listeners, ended)
@@ -137,15 +157,28 @@ export class MysqlDialect implements Dialect<MysqlConnection> {
       : enterNamespace(server, this.#claim.namespace)
   }
 
-  /** Records the backend. If that is not possible, locks work without the record. */
-  async #claimBackend(server: ServerConnection, tokenOffset: bigint): Promise<void> {
-    if (this.#claim === null) return
+  /**
+   * Records the backend. If that is not possible, locks work without the record, except with reader slots: pools with
+   * different numbers of them would not exclude each other.
+   */
+  async #claimBackend(server: ServerConnection, tokenOffset: bigint, mayCreate: boolean): Promise<void> {
+    const claim = this.#claim
+    const { sharedSlots } = this.#listeners
+    if (claim === null || this.#database === null) return
     try {
-      const offset = await claimBackendIfPossible(server, this.#claim)
+      const offset = await (mayCreate || sharedSlots > 0 ? claimBackendIfPossible : claimBackend)(
+        server,
+        claim,
+      )
       if (offset !== tokenOffset)
         throw new ConnectionError('the locks of the namespace have just been moved to this backend')
     } catch (error) {
       if (!isPlaceGone(error)) throw error
+      if (sharedSlots === 0) return
+      throw new ModeUnsupportedError(
+        `"sharedSlots" is recorded in the table lockpool_backend, so that all pools agree on it: it may not be created or used by this user (${explain(error).message})`,
+        { cause: error },
+      )
     }
   }
 

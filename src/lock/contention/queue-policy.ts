@@ -1,7 +1,10 @@
 import type { OperationKind } from '../../dialect/lock-operation.js'
 
-/** How a wait in the queue ended: the key was free at once, the server granted it, or the time ran out. */
-export type QueueWaitEnd = 'free' | 'come' | 'late'
+/**
+ * How a wait in the queue ended: the key was free at once, the server granted it, the time ran out, or there was no room for
+ * another reader, which the queue cannot wait for.
+ */
+export type QueueWaitEnd = 'free' | 'come' | 'late' | 'noRoom'
 
 /**
  * After this long without a grant the entry listens instead, for this long: another process keeps the key, or is in the
@@ -145,6 +148,10 @@ export class QueuePolicy {
   ended(turn: QueueWaitEnd, now: number): void {
     this.#queuedAt = now
     if (turn === 'late') return this.#lost(now)
+    if (turn === 'noRoom') {
+      this.#restsUntil = now + BUSY_MS
+      return
+    }
     this.#lateSince = null
     this.#free = turn === 'free' ? this.#free + 1 : 0
     if (this.#free === 0) this.seen(now)

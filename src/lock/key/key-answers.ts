@@ -105,6 +105,7 @@ export const CONSEQUENCES: Readonly<Record<OperationKind, Row>> = {
     [SAID.granted]: GRANTED,
     [SAID.free]: GRANTED,
     [SAID.no]: { learn: ['contended'], to: 'idle', react: [] },
+    [SAID.noRoom]: { learn: ['contended'], to: 'idle', react: [] },
   },
   wait: WAITED,
   queue: { [SAID.waiting]: QUEUED, [SAID.crowded]: QUEUED },

@@ -1,8 +1,8 @@
-import { InvalidKeyError } from '../../base/errors.js'
+import { InvalidKeyError, ModeUnsupportedError } from '../../base/errors.js'
 import { show } from '../../base/options.js'
 import { checkKey } from '../../dialect/check-key.js'
 import type { Dialect } from '../../dialect/dialect.js'
-import type { KeyCode, LockKey } from '../../dialect/lock-key.js'
+import type { KeyCode, LockKey, LockMode } from '../../dialect/lock-key.js'
 import { RecentHashes } from './recent-hashes.js'
 
 const REMEMBERED_NAMES = 4096
@@ -29,11 +29,13 @@ export class KeyEncoder {
     this.#namespace = namespace
   }
 
-  /** @throws {InvalidKeyError} */
-  code(key: LockKey): KeyCode {
+  /** @throws {InvalidKeyError} {ModeUnsupportedError} */
+  code(key: LockKey, mode: LockMode = 'exclusive'): KeyCode {
     if (typeof key !== 'string') {
       checkKey(key)
-      return this.#dialect.encodeKey(key, this.#namespace)
+      const raw = this.#dialect.encodeKey(key, this.#namespace)
+      if (raw.noSharing !== undefined && mode === 'shared') throw new ModeUnsupportedError(raw.noSharing)
+      return raw
     }
     let code = this.#recent.get(key)
     if (code !== undefined) return code
@@ -51,8 +53,8 @@ export class KeyEncoder {
     return code
   }
 
-  /** @throws {InvalidKeyError} naming all wrong keys at once. */
-  codes(keys: Iterable<LockKey>): Wanted[] {
+  /** @throws {InvalidKeyError} naming all wrong keys at once. {ModeUnsupportedError} */
+  codes(keys: Iterable<LockKey>, mode: LockMode = 'exclusive'): Wanted[] {
     if (
       typeof keys === 'string' ||
       typeof (keys as Partial<Iterable<LockKey>>)?.[Symbol.iterator] !== 'function'
@@ -62,7 +64,7 @@ export class KeyEncoder {
     const problems: string[] = []
     for (const label of keys) {
       try {
-        wanted.push({ code: this.code(label), label })
+        wanted.push({ code: this.code(label, mode), label })
       } catch (error) {
         if (!(error instanceof InvalidKeyError)) throw error
         problems.push(error.message)

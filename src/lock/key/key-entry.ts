@@ -539,6 +539,7 @@ const NEEDS_TURN: ReadonlySet<KeyState> = new Set([
 
 function queueWaitEndOf(answer: Answer): QueueWaitEnd {
   if (answer === SAID.free) return 'free'
+  if (answer === SAID.noRoom) return 'noRoom'
   return answer === SAID.granted ? 'come' : 'late'
 }
 

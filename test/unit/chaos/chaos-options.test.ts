@@ -15,7 +15,7 @@ test('fronts are for advisory locks, and leave room for their programs', () => {
 })
 
 test('a calm period after a strike is long enough to find a lost wake-up', () => {
-  for (const backend of ['advisory', 'named', 'table'] as const)
+  for (const backend of ['advisory', 'named', 'named-shared', 'table'] as const)
     for (const hasFronts of [true, false]) {
       const { calmMs, echoMs } = timingOf({ backend, hasFronts })
       expect(calmMs - echoMs, backend).toBeGreaterThanOrEqual(2500)

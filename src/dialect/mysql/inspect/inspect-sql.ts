@@ -28,6 +28,10 @@ DELETE FROM lockpool_key_name WHERE seen < CURRENT_TIMESTAMP - INTERVAL 7 DAY LI
 export const READ_KEY_NAMES = `
 SELECT id, name, namespace, permits FROM lockpool_key_name ORDER BY seen DESC LIMIT 50000`
 
+/** The numbers of reader slots: see `namedBackend`. */
+export const READ_SLOTS = `
+SELECT namespace, SUBSTRING_INDEX(backend, '/', -1) FROM lockpool_backend WHERE backend LIKE 'named/%'`
+
 export const SERVER_FACTS = `
 SELECT UNIX_TIMESTAMP(NOW(3)) * 1000, VERSION(), DATABASE(), @@global.read_only, @@max_connections, CONNECTION_ID()`
 

@@ -11,7 +11,7 @@ import type {
   ServerState,
   SessionEnd,
 } from '../../server-state.js'
-import { hashOf, REGISTRATION_SUFFIXES, SHAPE_SLOTS } from '../keys/lock-names.js'
+import { hashOf, REGISTRATION_SUFFIXES, SHAPE_SLOTS, slotNames, WRITER_SUFFIX } from '../keys/lock-names.js'
 import {
   ALL_LOCKS,
   IS_THERE,
@@ -19,6 +19,7 @@ import {
   LOCKS_OF_NAMES,
   OPEN_CONNECTIONS,
   READ_KEY_NAMES,
+  READ_SLOTS,
   SERVER_FACTS,
   SESSIONS,
   SESSIONS_BY_SECOND,
@@ -42,9 +43,9 @@ export interface NamedLock {
 const MOST_PERMITS = 1000
 
 /** The names of our locks, with the suffixes of internal locks. */
-const OURS = /^(lp1[0-9a-f]{32})(?:\/([0-9]|s\d+|l)|=(\d+)\/\d)?$/
+const OURS = /^(lp1[0-9a-f]{32})(?:\/([0-9]|[sr]\d+|[lw])|=(\d+)\/\d)?$/
 /** That of a raw name counts as such only while the name is held: it may be the name of a program. */
-const REGISTRATION = /^(.+)\/(?:\d|l)$/
+const REGISTRATION = /^(.+)\/(?:\d|[lw])$/
 const INTERNAL = /^(?:lpbell|lpwait|lpfence|lpuse|lpmove)\//
 
 export function namedLock({ code, name, namespace, semaphore }: NamedKey): NamedLock {
@@ -171,14 +172,27 @@ async function readLocks(server: ServerConnection, names: Iterable<NamedLock>): 
   } catch (error) {
     if (errorNumber(error) === undefined) throw error
   }
-  const all = [...names].flatMap(partsOf)
+  const slots = await readSlots(server)
+  const all = [...names].flatMap((each) => partsOf(each, slots.get(each.namespace) ?? 0))
   return all.length === 0 ? [] : server.say(LOCKS_OF_NAMES, [JSON.stringify(all)])
 }
 
+/** The numbers of reader slots, by namespace. Most namespaces have none. */
+async function readSlots(server: ServerConnection): Promise<ReadonlyMap<string, number>> {
+  try {
+    const rows = await server.say(READ_SLOTS)
+    return new Map(rows.map(([namespace, slots]) => [String(namespace), Number(slots)]))
+  } catch (error) {
+    if (errorNumber(error) === undefined) throw error
+    return new Map()
+  }
+}
+
 /** All names that may be held for a lock or a semaphore. */
-function partsOf({ id, permits }: NamedLock): string[] {
+function partsOf({ id, permits }: NamedLock, sharedSlots: number): string[] {
   const registrations = REGISTRATION_SUFFIXES.map((suffix) => `${id}${suffix}`)
-  if (permits === null) return [id, ...registrations]
+  if (permits === null && sharedSlots === 0) return [id, ...registrations]
+  if (permits === null) return [id, ...registrations, `${id}${WRITER_SUFFIX}`, ...slotNames(id, sharedSlots)]
   const count = permits === 0 ? MOST_PERMITS : permits
   const slots = Array.from({ length: count }, (_, slot) => `${id}/s${slot}`)
   const shapes = permits === 0 ? [] : Array.from({ length: SHAPE_SLOTS }, (_, i) => `${id}=${permits}/${i}`)
@@ -194,23 +208,34 @@ function sorted(
   const interests: Interest[] = []
   const owners = new Set<number>()
   const held = new Set(rows.map(([, text]) => String(text)))
-  for (const [owner, text] of rows) {
-    const [pid, name] = [Number(owner), String(text)]
-    if (INTERNAL.test(name)) continue
-    const [, base, suffix] = OURS.exec(name) ?? []
+  const seen = rows
+    .map(([owner, text]) => ({ pid: Number(owner), name: String(text) }))
+    .filter(({ name }) => !INTERNAL.test(name))
+    .map((each) => ({ ...each, ours: OURS.exec(each.name) }))
+  // A waiting process of a key with readers may be a reader. A writer has announced itself.
+  const read = new Set(seen.flatMap(({ ours }) => (isSlot(ours?.[2]) ? [ours![1]!] : [])))
+  const writers = new Set(
+    seen.filter(({ ours }) => ours?.[2] === 'w').map(({ pid, ours }) => `${pid} ${ours![1]!}`),
+  )
+  for (const { pid, name, ours } of seen) {
+    const [, base, suffix] = ours ?? []
     if (base !== undefined) owners.add(pid)
     const [, raw] = base === undefined ? (REGISTRATION.exec(name) ?? []) : []
     if (raw !== undefined && held.has(raw)) {
-      interests.push({ pid, hash: hashOf(raw), isWriter: true })
-      continue
-    }
+      if (!name.endsWith(WRITER_SUFFIX)) interests.push({ pid, hash: hashOf(raw), isWriter: true })
+    } else if (base !== undefined && isSlot(suffix))
+      locks.push({ target: targetOf(base), pid, mode: 'shared', isGranted: true, waitedMs: null })
     // The first session of a queue waits too. The server lists none of those behind it.
-    if (base !== undefined && suffix !== undefined && /^(?:\d|l)$/.test(suffix))
-      interests.push({ pid, hash: hashOf(base), isWriter: true })
-    else
+    else if (base !== undefined && suffix !== undefined && /^(?:\d|l)$/.test(suffix))
+      interests.push({ pid, hash: hashOf(base), isWriter: !read.has(base) || writers.has(`${pid} ${base}`) })
+    else if (suffix !== 'w')
       locks.push({ target: targetOf(name), pid, mode: modeOf(name, names), isGranted: true, waitedMs: null })
   }
   return { locks, interests, owners }
+}
+
+function isSlot(suffix: string | undefined): boolean {
+  return suffix?.startsWith('r') === true
 }
 
 function targetOf(name: string): AdvisoryTarget {

@@ -33,6 +33,19 @@ export function registrationNames(id: string): string[] {
 /** The suffix of the name that the first session in the queue for a key holds. */
 export const QUEUE_SUFFIX = '/l'
 
+/** The suffix of the name that a waiting writer holds, so that new readers yield to it. */
+export const WRITER_SUFFIX = '/w'
+
+/** The suffix of the name of a reader slot. */
+export function slotSuffix(slot: number): string {
+  return `/r${slot}`
+}
+
+/** The names of all reader slots of the key with this name. */
+export function slotNames(id: string, slots: number): string[] {
+  return Array.from({ length: slots }, (_, i) => `${id}${slotSuffix(i)}`)
+}
+
 /**
  * The name that the listening connection of a process holds for each lock session of the process. It contains the
  * session's id.
@@ -102,8 +115,12 @@ const OURS = /^(?:lp1|lpbell\/|lpwait\/|lpfence\/|lpuse\/|lpmove\/)/
 /** A name of another program, taken as it is. It counts for all databases and namespaces. */
 function rawName(name: string): KeyCode {
   if (OURS.test(name)) throw new InvalidKeyError(`names like ${show(name)} are reserved for lockpool`)
-  return { id: name, hash: hashOf(name) }
+  return { id: name, hash: hashOf(name), noSharing: NO_SHARING }
 }
+
+/** The number of reader slots belongs to a namespace, and other programs do not check them. */
+const NO_SHARING =
+  'a name of GET_LOCK has one mode, because other programs take it too: use a name of lockpool, which is a text'
 
 /** MySQL ignores the case of names, and allows no suffix of ours after more characters. */
 const MOST_WITH_SUFFIX = 60

@@ -23,7 +23,7 @@ const QUEUE_IN_SLOTS = SLOTS.map((i) => `WHEN GET_LOCK(:${i}, 0) = 1 THEN '${i}'
 const YIELD_IN_SLOTS = SLOTS.map(
   (i) => `WHEN GET_LOCK(:${i}, 0) = 1 THEN IF(RELEASE_LOCK(:k) = 1, '${i}', '${i}')`,
 ).join(' ')
-const COULD_BE_HAD = `IF(IS_FREE_LOCK(:k) = 1, 'r', 'd')`
+export const COULD_BE_HAD = `IF(IS_FREE_LOCK(:k) = 1, 'r', 'd')`
 
 /** The operations on one key, as the server runs them. */
 export type ServerOperation =
@@ -70,7 +70,8 @@ export interface Statement {
   readonly names: readonly string[]
 }
 
-const PLACES = /:([k0-9ls])/g
+/** The places of names in these texts, also of those that only shared mode has. */
+export const PLACES: RegExp = /:(r\d+|[k0-9lstwy])/g
 
 /**
  * One operation in its own statement: this takes a tenth of a millisecond, a batch of one half a millisecond. A token

@@ -21,7 +21,7 @@ export function batchOf(operations: readonly LockOperation[], registrations: Reg
   return operations.map(({ kind, mode, key: { id: name } }) => {
     assert(mode === 'exclusive', 'named locks have one mode')
     const slot = registrations.slotOf(name)
-    if (ASKS.has(kind)) registrations.asks(name, true)
+    if (ASKS.has(kind)) registrations.asks(name, 'writer')
     return { operation: serverOperation(kind, name, slot, registrations), kind, name, slot }
   })
 }

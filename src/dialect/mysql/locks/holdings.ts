@@ -1,4 +1,5 @@
 import type { Holding } from '../../dialect.js'
+import { WRITER_SUFFIX } from '../keys/lock-names.js'
 import type { RegistrationBook } from '../notify/registration-book.js'
 
 /** What a session should hold, and what it must not hold. */
@@ -19,6 +20,10 @@ export class Holdings {
   readonly #doubtful = new Set<string>()
   /** For semaphores, by the id of the shape: the name that represents the shape. */
   readonly #shapes = new Map<string, string>()
+  /** By the id of a key: the reader slot that the session holds. */
+  readonly #slots = new Map<string, string>()
+  /** The ids of keys for which the session has announced a waiting writer. */
+  readonly #intents = new Set<string>()
 
   acquired(name: string): void {
     this.#held.add(name)
@@ -26,6 +31,30 @@ export class Holdings {
 
   released(name: string): void {
     this.#held.delete(name)
+  }
+
+  slotOf(id: string): string | null {
+    return this.#slots.get(id) ?? null
+  }
+
+  acquiredSlot(id: string, name: string): void {
+    this.#slots.set(id, name)
+  }
+
+  releasedSlot(id: string): void {
+    this.#slots.delete(id)
+  }
+
+  hasIntent(id: string): boolean {
+    return this.#intents.size > 0 && this.#intents.has(id)
+  }
+
+  setIntent(id: string): void {
+    this.#intents.add(id)
+  }
+
+  clearIntent(id: string): void {
+    if (this.#intents.size > 0) this.#intents.delete(id)
   }
 
   shapeOf(id: string): string | null {
@@ -52,17 +81,25 @@ export class Holdings {
       const { key, what } = holding
       if (what === 'exclusive') wanted.set(key.id, holding)
       else if (what === 'shared') {
-        const shape = this.#shapes.get(key.id)
-        if (shape !== undefined) wanted.set(shape, holding)
+        const shared = this.#shapes.get(key.id) ?? this.#slots.get(key.id)
+        if (shared !== undefined) wanted.set(shared, holding)
         // A shape that other sessions represent is not missing. A name that is not a shape is missing.
         else if (!isShape(key.id)) missing.push({ name: key.id, holding })
       } else {
-        const slot = registrations.slotOf(key.id)
+        const slot = what === 'registration' ? registrations.slotOf(key.id) : null
         if (slot !== null && !this.#doubtful.has(slot)) wanted.set(slot, holding)
+        // A waiting writer has both.
+        const intent = intentName(key.id)
+        if (this.hasIntent(key.id) && !this.#doubtful.has(intent)) wanted.set(intent, holding)
       }
     }
     const slots = [...registrations.names].map((name) => registrations.slotOf(name)!)
-    const all = new Set([...this.#held, ...this.#shapes.values(), ...slots, ...this.#doubtful])
+    const intents = [...this.#intents].map(intentName)
+    const readers = this.#slots.values()
+    const all = new Set([
+      ...[...this.#held, ...this.#shapes.values(), ...slots],
+      ...[...readers, ...intents, ...this.#doubtful],
+    ])
     return {
       expected: [...[...wanted].map(([name, holding]) => ({ name, holding })), ...missing],
       unwanted: [...all].filter((name) => !wanted.has(name)),
@@ -79,12 +116,21 @@ export class Holdings {
     this.#doubtful.clear()
     for (const name of [...registrations.names])
       if (!present.has(registrations.slotOf(name)!)) registrations.drop(name)
-    for (const [id, name] of [...this.#shapes]) if (!present.has(name)) this.#shapes.delete(id)
+    for (const names of [this.#shapes, this.#slots])
+      for (const [id, name] of [...names]) if (!present.has(name)) names.delete(id)
+    for (const id of [...this.#intents]) if (!present.has(intentName(id))) this.#intents.delete(id)
     this.#held.clear()
-    const registrationNames = new Set([...registrations.names].map((name) => registrations.slotOf(name)!))
-    const shapes = new Set(this.#shapes.values())
-    for (const name of present) if (!registrationNames.has(name) && !shapes.has(name)) this.#held.add(name)
+    const registered = [...registrations.names].map((name) => registrations.slotOf(name)!)
+    const others = new Set([
+      ...[...registered, ...this.#shapes.values()],
+      ...[...this.#slots.values(), ...[...this.#intents].map(intentName)],
+    ])
+    for (const name of present) if (!others.has(name)) this.#held.add(name)
   }
+}
+
+function intentName(id: string): string {
+  return `${id}${WRITER_SUFFIX}`
 }
 
 export function isShape(id: string): boolean {

@@ -1,10 +1,10 @@
 import { ConnectionError, PoolerDetectedError } from '../../../base/errors.js'
 import type { Holding, LinkSettings, LockLink, TableUse } from '../../dialect.js'
-import type { KeyCode } from '../../lock-key.js'
-import { SAID, type BatchReply, type LockOperation } from '../../lock-operation.js'
+import type { KeyCode, LockMode } from '../../lock-key.js'
+import { isGranted, SAID, type BatchReply, type LockOperation } from '../../lock-operation.js'
 import type { ServerName } from '../../server-name.js'
 import type { PermitOperation, PermitReply } from '../../permit-operation.js'
-import { HOLDER_OF, WHO } from '../session/attach-sql.js'
+import { holderOf, WHO } from '../session/attach-sql.js'
 import { findFencing, SWITCHED, type Fencing, type ServerFacts } from '../session/attach.js'
 import { batchOf, batchParameter, parametersOf, recordAnswer, type BatchEntry } from './batch.js'
 import { BATCH_WITH_TOKEN, BATCH_WITHOUT_TOKEN, RECONCILE, WITH_TOKEN, WITHOUT_TOKEN } from './batch-sql.js'
@@ -12,8 +12,10 @@ import type { NotificationListeners } from '../notify/listeners.js'
 import { Fence } from '../fencing/fence.js'
 import { Holdings, isShape } from './holdings.js'
 import { RegistrationBook } from '../notify/registration-book.js'
-import { registrationNames } from '../keys/lock-names.js'
+import { registrationNames, slotNames } from '../keys/lock-names.js'
 import { queueNameOf, MysqlServerQueue, type QueueWait } from './server-queue.js'
+import { SharedBatch } from './shared-batch.js'
+import { sharedStatements } from './shared-sql.js'
 import { IS_WANTED_OR_AWAITED } from './permit-sql.js'
 import { doubtfulNames, Permits } from './permits.js'
 import { wakeWaiters } from '../notify/notify.js'
@@ -52,6 +54,7 @@ export class MysqlLink implements LockLink {
   readonly #holdings = new Holdings()
   readonly #registrations: RegistrationBook
   readonly #queue: MysqlServerQueue
+  readonly #sharedSlots: number
   readonly #ended: (cause: Error) => void
   readonly #unsubscribe: () => void
   #fencing: Fencing
@@ -76,8 +79,9 @@ export class MysqlLink implements LockLink {
     this.#fencing = fencing
     this.#settings = settings
     this.#listeners = listeners
+    this.#sharedSlots = listeners.sharedSlots
     this.#ended = ended
-    this.#queue = new MysqlServerQueue(facts.isMariaDb, {
+    this.#queue = new MysqlServerQueue(facts.isMariaDb, this.#sharedSlots, {
       ask: (sql, values) => this.#ask(sql, values),
       waiting: (isWaiting) => listeners.waits(server, isWaiting),
     })
@@ -102,18 +106,20 @@ export class MysqlLink implements LockLink {
     return this.#queue.longestWaitMs
   }
 
-  async enqueue({ key: { id: name } }: LockOperation, waitMs: number): Promise<BatchReply> {
+  async enqueue({ mode, key: { id: name } }: LockOperation, waitMs: number): Promise<BatchReply> {
     try {
-      const { said, token } = await this.#enqueue(name, waitMs)
-      if (said !== SAID.no) this.#holdings.acquired(name)
+      const { said, slot, token } = await this.#enqueue(name, waitMs, mode)
+      if (slot !== null) this.#holdings.acquiredSlot(name, slot)
+      else if (isGranted(said)) this.#holdings.acquired(name)
       return { answers: said, token, delaysMs: null }
     } catch (error) {
-      this.#holdings.doubt([name, queueNameOf(name)])
+      this.#holdings.doubt([name, queueNameOf(name), ...slotNames(name, this.#sharedSlots)])
       throw error
     }
   }
 
   async run(operations: readonly LockOperation[]): Promise<BatchReply> {
+    if (this.#sharedSlots > 0) return this.#runShared(operations)
     const entries = batchOf(operations, this.#registrations)
     try {
       const reply = entries.length === 1 ? await this.#runOne(entries[0]!) : await this.#runAll(entries)
@@ -129,7 +135,7 @@ export class MysqlLink implements LockLink {
     const fencing = this.#fencing
     const permits = new Permits({
       ask: (sql, values) => this.#ask(sql, values),
-      enqueue: (name, waitMs) => this.#enqueue(name, waitMs),
+      enqueue: (name, waitMs) => this.#enqueue(name, waitMs, 'permit'),
       holdings: this.#holdings,
       registrations: this.#registrations,
       token: typeof fencing === 'string' ? null : (drawn) => this.#saw(fencing.token(drawn)),
@@ -181,7 +187,8 @@ export class MysqlLink implements LockLink {
   }
 
   async holderOf({ id }: KeyCode): Promise<string | null> {
-    const [holder] = await this.#ask(HOLDER_OF, [id])
+    const names = [id, ...slotNames(id, this.#sharedSlots)]
+    const [holder] = await this.#ask(holderOf(names.length), names)
     if (holder === null || Number(holder) === this.serverId) return null
     const row = (await this.#server.say(WHO, [holder!]))[0]
     return row === undefined ? `connection ${holder}` : `connection ${holder} of ${row[0]} at ${row[1]}`
@@ -219,11 +226,37 @@ export class MysqlLink implements LockLink {
     await this.#server.reset()
   }
 
-  async #enqueue(name: string, waitMs: number): Promise<{ said: QueueWait['said']; token: string | null }> {
+  async #enqueue(
+    name: string,
+    waitMs: number,
+    mode: LockMode | 'permit',
+  ): Promise<Pick<QueueWait, 'said' | 'slot'> & { token: string | null }> {
     const fencing = this.#fencing
     const isDrawing = typeof fencing !== 'string'
-    const { said, drawn } = await this.#queue.enqueue(name, waitMs, isDrawing)
-    return { said, token: isDrawing && drawn !== null ? this.#saw(fencing.token(drawn)) : null }
+    const { said, slot, drawn } = await this.#queue.enqueue(name, waitMs, isDrawing, mode)
+    return { said, slot, token: isDrawing && drawn !== null ? this.#saw(fencing.token(drawn)) : null }
+  }
+
+  async #runShared(operations: readonly LockOperation[]): Promise<BatchReply> {
+    const fencing = this.#fencing
+    const batch = new SharedBatch(operations, {
+      holdings: this.#holdings,
+      registrations: this.#registrations,
+    })
+    try {
+      const statements = sharedStatements(this.#sharedSlots, typeof fencing !== 'string')
+      const [said, ofBatch] = await this.#ask(...batch.statement(statements))
+      const reply = batch.decode(String(said))
+      if (reply === null)
+        throw new ConnectionError(`the server answered ${operations.length} operations in part`)
+      const drawn = operations.length === 1 ? reply.drawn : ofBatch
+      const token =
+        drawn === null || typeof fencing === 'string' ? null : this.#saw(fencing.token(String(drawn)))
+      return { answers: reply.answers, token, delaysMs: null }
+    } catch (error) {
+      this.#holdings.doubt(batch.doubtfulNames(this.#sharedSlots))
+      throw error
+    }
   }
 
   async #runOne(entries: BatchEntry): Promise<BatchReply> {

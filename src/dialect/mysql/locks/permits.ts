@@ -136,7 +136,7 @@ export class Permits {
 
   async #setRegistration({ key: { id } }: SemaphoreCode): Promise<boolean> {
     const { ask, registrations } = this.#host
-    registrations.asks(id, false)
+    registrations.asks(id, 'permits')
     if (registrations.slotOf(id) !== null) return true
     const [place] = await ask(TAKE_FIRST[REGISTRATION_SLOTS]!, registrationNames(id))
     if (place === 'n') return false

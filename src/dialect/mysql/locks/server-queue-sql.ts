@@ -2,7 +2,7 @@
 export const TOKEN = `CAST(UUID_SHORT() AS CHAR)`
 
 /** The remaining seconds of the wait. If the clock was set, the result is still at most the whole wait. */
-const REST_S = `LEAST(?, GREATEST(0, ? - TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) / 1000000))`
+export const REST_S = `LEAST(?, GREATEST(0, ? - TIMESTAMPDIFF(MICROSECOND, NOW(6), SYSDATE(6)) / 1000000))`
 
 /**
  * Waits in the queue for a lock, and acquires it. The session that holds the name of the queue is first, and waits for

@@ -3,7 +3,7 @@ import { Deferred } from '../../../base/deferred.js'
 import { PoolerDetectedError } from '../../../base/errors.js'
 import type { NotificationHandlers, ListeningConnection } from '../../dialect.js'
 import { SWITCHED } from '../session/attach.js'
-import { RELEASE_NAME, SLEEPS, TAKE_NAME, WAITS_FOR_NAME } from './notify-sql.js'
+import { RELEASE_NAME, TAKE_NAME } from './notify-sql.js'
 import type { NotificationListeners } from './listeners.js'
 import { resultOf, resultOfError, type WaitResult } from './wait-result.js'
 import { listenerName, waitName } from '../keys/lock-names.js'
@@ -165,14 +165,17 @@ export class MysqlListener implements ListeningConnection {
 
   async #wait(): Promise<void> {
     const holder = this.#nameHolder
-    const locks = [...this.#listeners.armed.values()].filter(({ isLock }) => isLock)
-    const names = locks.length > MOST_LOOKED_AT ? [] : locks.map(({ name }) => name)
-    const wait = holder === null ? SLEEPS : WAITS_FOR_NAME
+    const locks = [...this.#listeners.armed.values()].filter(({ by }) => by !== 'permits')
+    const looked = locks.length > MOST_LOOKED_AT ? [] : locks
+    const { sleeps, waitsForName } = this.#listeners.statements
+    const wait = holder === null ? sleeps : waitsForName
     const checked = this.#wasInterrupted ? wait.untilFreeOrQueued : wait.untilFree
-    const statement = names.length === 0 ? wait.unchecked : checked
+    const statement = looked.length === 0 ? wait.unchecked : checked
     const parameters = [
       ...(holder === null ? [] : [waitName(holder.threadId)]),
-      ...(names.length === 0 ? [] : [JSON.stringify(names)]),
+      ...(looked.length === 0
+        ? []
+        : [JSON.stringify(looked.map(({ name, by }) => [name, by === 'writer' ? 1 : 0]))]),
     ]
     this.#wasInterrupted = false
     this.#isWaiting = true
@@ -181,14 +184,14 @@ export class MysqlListener implements ListeningConnection {
       const row = await this.#ask(statement, parameters)
       result = resultOf(row, holder !== null)
       if (result === 'free')
-        for (const place of String(row[0]).split(',')) this.#wakeWaiter(names[Number(place) - 1]!)
+        for (const place of String(row[0]).split(',')) this.#wakeWaiter(looked[Number(place) - 1]!.name)
     } catch (error) {
       result = resultOfError(error)
       if (result === null || (result === 'unable' && holder === null)) throw error
     } finally {
       this.#isWaiting = false
     }
-    if (result === 'interrupted') this.#interrupted(names.length === locks.length)
+    if (result === 'interrupted') this.#interrupted(looked.length === locks.length)
     if (result === 'unable') await this.#couldNotWait(holder!)
     else if (result !== 'free') this.#nameless.clear()
   }
@@ -228,8 +231,8 @@ export class MysqlListener implements ListeningConnection {
    */
   #interrupted(wereChecked: boolean): void {
     this.#wasInterrupted = true
-    for (const { name, isLock } of [...this.#listeners.armed.values()])
-      if (!isLock || !wereChecked) this.#wakeWaiter(name)
+    for (const { name, by } of [...this.#listeners.armed.values()])
+      if (by === 'permits' || !wereChecked) this.#wakeWaiter(name)
   }
 
   /**

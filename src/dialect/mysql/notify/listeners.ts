@@ -1,5 +1,5 @@
 import type { Wanted } from './registration-book.js'
-import { interrupt } from './notify-sql.js'
+import { interrupt, waitStatements, type WaitStatements } from './notify-sql.js'
 import { WaitNames } from './wait-names.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 
@@ -20,6 +20,16 @@ export class NotificationListeners {
   readonly #waitNames = new WaitNames()
   /** Usually one listener; for a moment there may be two. */
   readonly #listeners = new Set<Wakeable>()
+  /** The statements in which a listener waits: for a name, or asleep. */
+  readonly statements: { readonly waitsForName: WaitStatements; readonly sleeps: WaitStatements }
+
+  /** The number of reader slots of each key; 0 without shared mode. */
+  readonly sharedSlots: number
+
+  constructor(sharedSlots = 0) {
+    this.sharedSlots = sharedSlots
+    this.statements = waitStatements(sharedSlots)
+  }
 
   joined(session: ServerConnection): void {
     this.sessions.add(session)

@@ -1,4 +1,10 @@
-import { LISTENER_PREFIX, REGISTRATION_SUFFIXES, QUEUE_SUFFIX } from '../keys/lock-names.js'
+import {
+  LISTENER_PREFIX,
+  REGISTRATION_SUFFIXES,
+  QUEUE_SUFFIX,
+  slotSuffix,
+  WRITER_SUFFIX,
+} from '../keys/lock-names.js'
 
 const NAME = `CHAR(64) CHARACTER SET latin1 COLLATE latin1_bin`
 
@@ -31,34 +37,52 @@ export const TAKE_NAME: string =
   `FROM (SELECT CAST(? AS CHAR(64) CHARACTER SET latin1) AS n) AS t`
 export const RELEASE_NAME = `SELECT RELEASE_LOCK(?), CONNECTION_ID()`
 
-const IS_FREE = `IS_FREE_LOCK(k) = 1`
-
 /**
- * The statements of a listening connection. Each returns the free names, as positions in the array of its last parameter,
- * and the result of the wait. If any is free it does not wait. A release before the statement is seen by the check; a later
- * one interrupts the wait.
+ * The statements of a listening connection. The last parameter is an array of `[name, isWriter]`. Each returns what can be
+ * had, as positions in the array, and the result of the wait. If there is any it does not wait. A release before the
+ * statement is seen by the check; a later one interrupts the wait.
  */
 export interface WaitStatements {
   readonly untilFree: string
   /**
    * Used after an interruption: also returns locks for which other sessions queue. Such a lock is never free, and a
-   * waiter that only listens must learn about the queue.
+   * waiter that only listens must learn about the queue. A lock that no session holds is returned to readers too while a
+   * writer waits: both then try.
    */
   readonly untilFreeOrQueued: string
   /** Without an array: it checks nothing. */
   readonly unchecked: string
 }
 
-/** The first parameter is a name that another session holds. The server serves KILL QUERY of this wait without delay. */
-export const WAITS_FOR_NAME: WaitStatements = statements(`GET_LOCK(?, ${WAIT_S})`)
-
-/** MariaDB may stand still for seconds when it gets KILL QUERY of a sleep. */
-export const SLEEPS: WaitStatements = statements(`SLEEP(${WAIT_S})`)
-
-function statements(wait: string): WaitStatements {
+/**
+ * The server serves KILL QUERY of a wait for a name without delay. The first parameter is the name, which another session
+ * holds. MariaDB may stand still for seconds when it gets KILL QUERY of a sleep.
+ */
+export function waitStatements(sharedSlots: number): {
+  readonly waitsForName: WaitStatements
+  readonly sleeps: WaitStatements
+} {
   return {
-    untilFree: until(IS_FREE, wait),
-    untilFreeOrQueued: until(`${IS_FREE} OR IS_USED_LOCK(CONCAT(k, '${QUEUE_SUFFIX}')) IS NOT NULL`, wait),
+    waitsForName: statements(`GET_LOCK(?, ${WAIT_S})`, sharedSlots),
+    sleeps: statements(`SLEEP(${WAIT_S})`, sharedSlots),
+  }
+}
+
+const IS_FREE = `IS_FREE_LOCK(k) = 1`
+const IS_QUEUED_FOR = `IS_USED_LOCK(CONCAT(k, '${QUEUE_SUFFIX}')) IS NOT NULL`
+const NO_WRITER_WAITS = `IS_FREE_LOCK(CONCAT(k, '${WRITER_SUFFIX}')) = 1`
+
+function statements(wait: string, slots: number): WaitStatements {
+  const names = Array.from({ length: slots }, (_, i) => `CONCAT(k, '${slotSuffix(i)}')`)
+  const noReader = `COALESCE(${names.map((name) => `IS_USED_LOCK(${name})`).join(', ')}) IS NULL`
+  const hasSlot = `(${names.map((name) => `IS_FREE_LOCK(${name}) = 1`).join(' OR ')})`
+  const canBeHad = (isLate: string): string =>
+    slots === 0
+      ? IS_FREE
+      : `${IS_FREE} AND IF(w = 1, ${noReader}, IF(${NO_WRITER_WAITS}, ${hasSlot}, ${isLate}))`
+  return {
+    untilFree: until(canBeHad('0'), wait),
+    untilFreeOrQueued: until(`(${canBeHad(noReader)}) OR ${IS_QUEUED_FOR}`, wait),
     unchecked: `SELECT NULL, ${wait}, CONNECTION_ID()`,
   }
 }
@@ -67,6 +91,6 @@ function until(condition: string, wait: string): string {
   return (
     `SELECT d.f, IF(d.f IS NULL, ${wait}, 0), CONNECTION_ID() ` +
     `FROM (SELECT GROUP_CONCAT(IF(${condition}, i, NULL)) AS f ` +
-    `FROM JSON_TABLE(?, '$[*]' COLUMNS (i FOR ORDINALITY, k ${NAME} PATH '$')) AS t) AS d`
+    `FROM JSON_TABLE(?, '$[*]' COLUMNS (i FOR ORDINALITY, k ${NAME} PATH '$[0]', w TINYINT PATH '$[1]')) AS t) AS d`
   )
 }

@@ -1,10 +1,9 @@
 import { REGISTRATION_SUFFIXES } from '../keys/lock-names.js'
 
-/** What a process waits for: one key, or the free slots of a semaphore. */
+/** What a process waits for: one key, or the free slots of a semaphore, which no statement checks. */
 export interface Wanted {
   readonly name: string
-  /** Whether the name itself becomes free. For a semaphore, its slots become free instead. */
-  readonly isLock: boolean
+  readonly by: 'writer' | 'reader' | 'permits'
 }
 
 /**
@@ -41,9 +40,9 @@ export class RegistrationBook {
   }
 
   /** Called before an attempt that may leave a registration. From then on, a wake-up may arrive. */
-  asks(name: string, isLock: boolean): void {
+  asks(name: string, by: Wanted['by']): void {
     const isFirst = this.armed.size === 0
-    this.armed.set(name, { name, isLock })
+    this.armed.set(name, { name, by })
     if (isFirst) this.#changed()
   }
 

@@ -13,8 +13,16 @@ import {
   USE_SLOTS,
 } from './backend-sql.js'
 
-/** How the locks of a namespace are kept. */
-export type Backend = 'named' | 'table'
+/**
+ * How the locks of a namespace are kept. The number of reader slots belongs to it: an older version of lockpool, which
+ * does not check them, finds another backend.
+ */
+export type Backend = 'named' | `named/${number}` | 'table'
+
+/** Named locks with this many reader slots of each key. */
+export function namedBackend(sharedSlots: number): Backend {
+  return sharedSlots === 0 ? 'named' : `named/${sharedSlots}`
+}
 
 /** The request of a pool to keep the locks of a namespace with a backend. */
 export interface BackendClaim {
@@ -120,10 +128,23 @@ function mismatch([kept, by, since]: OwnRow, { namespace, backend }: BackendClai
       { retryable: true },
     )
   }
+  const [here, there] = [inWords(backend), inWords(String(kept))]
+  const isSame = here.name === there.name
+  const [ours, theirs] = isSame
+    ? [here.slots, there.slots]
+    : [here, there].map(({ name }) => `backend "${name}"`)
   const option = namespace === '' ? '' : ` --namespace ${shellWord(namespace)}`
+  const change = isSame
+    ? `Use the same number for all pools, or another "namespace". To change the number, close all pools of the namespace, and set "backend" of its row in the table lockpool_backend to '${backend}'`
+    : `Use the same for all pools, or another "namespace"; ` +
+      `lockpool migrate-backend --to ${here.name}${option} changes it while no lock is held, with LOCKPOOL_URL or --url of this database`
   return new BackendMismatchError(
-    `this pool has backend "${backend}", and the locks of ${where} are kept with backend "${String(kept)}", by ${String(by)} since ` +
-      `${String(since)}: the two do not exclude each other. Use the same for all pools, or another "namespace"; ` +
-      `lockpool migrate-backend --to ${backend}${option} changes it while no lock is held, with LOCKPOOL_URL or --url of this database`,
+    `this pool has ${ours}, and the locks of ${where} are kept with ${theirs}, by ${String(by)} since ` +
+      `${String(since)}: the two do not exclude each other. ${change}`,
   )
+}
+
+function inWords(backend: string): { readonly name: string; readonly slots: string } {
+  const [name = '', slots = '0'] = backend.split('/')
+  return { name, slots: `"sharedSlots" ${slots}` }
 }

@@ -23,4 +23,7 @@ export const IN_FORCE = `SELECT @@session.wait_timeout, @@session.group_concat_m
 /** The user and host of a session, if this user may see them. */
 export const WHO = `SELECT USER, HOST FROM information_schema.PROCESSLIST WHERE ID = ?`
 
-export const HOLDER_OF = `SELECT IS_USED_LOCK(?), CONNECTION_ID()`
+/** The holder of any of this number of names. */
+export function holderOf(names: number): string {
+  return `SELECT COALESCE(${Array.from({ length: names }, () => 'IS_USED_LOCK(?)').join(', ')}), CONNECTION_ID()`
+}

@@ -46,6 +46,14 @@ test('after four seconds of lost places no place is taken for five seconds', () 
   expect(place.isBusy(14_000), 'the count begins anew').toBe(true)
 })
 
+test('a reader for whom there is no room does not queue for two seconds', () => {
+  const place = new QueuePolicy(3)
+  place.seen(0)
+  place.ended('noRoom', 10)
+  place.seen(2000)
+  expect([place.isBusy(2009), place.isBusy(2010)]).toEqual([false, true])
+})
+
 test('where others listen in two cycles, the next two begin with a break', () => {
   const place = new QueuePolicy(3)
   expect(place.msUntilBreak(2499)).toBe(Infinity)

@@ -35,7 +35,7 @@ const ANSWERS = Object.values(SAID) as Answer[]
 /** The possible answers to each operation, as the comments of `SAID` define them. */
 const ANSWERED: Readonly<Record<OperationKind, string>> = {
   try: 'gn',
-  enqueue: 'gfn',
+  enqueue: 'gfnx',
   wait: 'gwc',
   queue: 'wc',
   retry: 'gnc',

@@ -2,11 +2,14 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Deferred } from '../../../../../src/base/deferred.js'
 import { MysqlListener } from '../../../../../src/dialect/mysql/notify/listener.js'
 import { NotificationListeners } from '../../../../../src/dialect/mysql/notify/listeners.js'
-import { SLEEPS, WAITS_FOR_NAME } from '../../../../../src/dialect/mysql/notify/notify-sql.js'
+import { waitStatements } from '../../../../../src/dialect/mysql/notify/notify-sql.js'
+import type { Wanted } from '../../../../../src/dialect/mysql/notify/registration-book.js'
 import type {
   OwnRow,
   ServerConnection,
 } from '../../../../../src/dialect/mysql/connection/server-connection.js'
+
+const { waitsForName: WAITS_FOR_NAME, sleeps: SLEEPS } = waitStatements(0)
 
 const LISTENER_ID = 100
 
@@ -90,11 +93,11 @@ describe('the listener', () => {
     woken.length = 0
   })
 
-  async function start(sessions: readonly FakeSession[], isLock = true): Promise<void> {
+  async function start(sessions: readonly FakeSession[], by: Wanted['by'] = 'writer'): Promise<void> {
     servers.push(new FakeServer())
     listeners = new NotificationListeners()
     for (const { session } of sessions) listeners.joined(session)
-    listeners.armed.set('a', { name: 'a', isLock })
+    listeners.armed.set('a', { name: 'a', by })
     const handlers = { onWakeUp: (name: string) => woken.push(name), onEnd: () => undefined }
     listener = new MysqlListener(server() as never, listeners, handlers as never)
     await listener.start()
@@ -104,12 +107,12 @@ describe('the listener', () => {
   test('waits for the name of a lock session, which takes it once', async () => {
     const fake = fakeSession(1)
     await start([fake, fakeSession(2)])
-    expect(server().last).toEqual({ sql: WAITS_FOR_NAME.untilFree, values: ['lpwait/1', '["a"]'] })
+    expect(server().last).toEqual({ sql: WAITS_FOR_NAME.untilFree, values: ['lpwait/1', '[["a",1]]'] })
 
     await server().ends(null, 0)
 
     expect(server().waits).toHaveLength(2)
-    expect(server().last).toEqual({ sql: WAITS_FOR_NAME.untilFree, values: ['lpwait/1', '["a"]'] })
+    expect(server().last).toEqual({ sql: WAITS_FOR_NAME.untilFree, values: ['lpwait/1', '[["a",1]]'] })
     expect(fake.said).toEqual(['take lpwait/1'])
     expect(woken).toEqual([])
   })
@@ -131,7 +134,7 @@ describe('the listener', () => {
   })
 
   test('wakes the waiters of a semaphore after an interruption', async () => {
-    await start([fakeSession(1)], false)
+    await start([fakeSession(1)], 'permits')
     expect(server().last).toEqual({ sql: WAITS_FOR_NAME.unchecked, values: ['lpwait/1'] })
     await server().ends(failure(1317))
     expect(woken).toEqual(['a'])
@@ -139,7 +142,7 @@ describe('the listener', () => {
 
   test('sleeps if no session exists', async () => {
     await start([])
-    expect(server().last).toEqual({ sql: SLEEPS.untilFree, values: ['["a"]'] })
+    expect(server().last).toEqual({ sql: SLEEPS.untilFree, values: ['[["a",1]]'] })
   })
 
   test('asks no session that waits in the server for its name, and keeps the name of one that begins to wait', async () => {
