@@ -8,7 +8,7 @@ import type {
   ServerSession,
   ServerState,
 } from '../dialect/server-state.js'
-import type { SessionReport } from '../dialect/session-report.js'
+import type { ReportedWait, SessionReport } from '../dialect/session-report.js'
 import { rowsBehindTransactions } from './row-locks.js'
 import {
   lockId,
@@ -169,7 +169,8 @@ function addOutsideWaiters(
       const mode = isWriter ? 'exclusive' : null
       const waitedMs = reported === undefined ? null : Math.round(reported.waitedMs)
       const label = reported?.label ?? null
-      waiters.push({ session: sessionOf(pid), mode, waitedMs, label, isOutside: true, blockedBy })
+      const others = callersIn(reported)
+      waiters.push({ session: sessionOf(pid), mode, waitedMs, label, ...others, isOutside: true, blockedBy })
     }
     return wanted.length === 0
   })
@@ -183,8 +184,18 @@ function addCallersBehindTheirOwn({ keyId, holders, waiters }: Draft, reports: S
     const reported = reports.get(session.pid)?.waits.get(keyId)
     if (reported === undefined || waiters.some((waiter) => waiter.session.pid === session.pid)) continue
     const waitedMs = Math.round(reported.waitedMs)
-    waiters.push({ session, mode: null, waitedMs, label: reported.label, isOutside: true, blockedBy })
+    const { label } = reported
+    waiters.push({
+      ...{ session, mode: null, waitedMs, label },
+      ...callersIn(reported),
+      isOutside: true,
+      blockedBy,
+    })
   }
+}
+
+function callersIn(reported: ReportedWait | undefined): Pick<LockWaiter, 'callers'> {
+  return reported === undefined || reported.callers < 2 ? {} : { callers: reported.callers }
 }
 
 function holds({ holders }: Draft, pid: number): boolean {

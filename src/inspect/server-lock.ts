@@ -51,6 +51,8 @@ export interface LockWaiter {
   readonly waitedMs: number | null
   /** What it wants the lock for: see `AcquireOptions.label`. */
   readonly label?: string | null
+  /** How many callers of its process wait, if more than one does: the other facts are those of the longest wait. */
+  readonly callers?: number
   /** Whether it waits in its process, without a connection. */
   readonly isOutside: boolean
   /** The backend pids of the sessions that block it. */

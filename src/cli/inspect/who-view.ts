@@ -58,13 +58,17 @@ export function holderLines(holder: LockHolder, others: number, channel: Channel
   return lines
 }
 
-function waiterLine({ session, mode, waitedMs, label, isOutside }: LockWaiter, at: number): string {
+function waiterLine(
+  { session, mode, waitedMs, label, callers = 1, isOutside }: LockWaiter,
+  at: number,
+): string {
   const who = printable(sessionInWords(session))
   const how = mode === null ? '' : `, ${mode}`
   const what = label ? printable(`; label: ${label}`) : ''
   const long = waitedMs === null ? null : `for ${durationInWords(waitedMs)}`
   if (!isOutside) return `  ${at + 1}  ${who}${how}, ${long ?? 'for a moment'}${what}`
-  return `  -  ${who}${how}, waits in its process${long === null ? '' : ` ${long}`}${what}`
+  const more = callers === 1 ? '' : `; and ${callers - 1} more ${callers === 2 ? 'caller' : 'callers'} there`
+  return `  -  ${who}${how}, waits in its process${long === null ? '' : ` ${long}`}${what}${more}`
 }
 
 function shorten(text: string): string {

@@ -168,7 +168,7 @@ test('reports of a pool give the ages of its locks and waits', () => {
     // Session 3 has no report.
     [0, null, null],
   ])
-  expect(locks[0]!.waiters).toMatchObject([{ waitedMs: 80_000, isOutside: true }])
+  expect(locks[0]!.waiters).toMatchObject([{ waitedMs: 80_000, callers: 3, isOutside: true }])
   expect(found.map(({ process: name }) => name?.host)).toEqual(['web-3', 'web-4', undefined])
 })
 

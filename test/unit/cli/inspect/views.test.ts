@@ -85,6 +85,30 @@ test('who says if callers behind others of their process do not show, because th
     expect(lines.at(-1)).toBe('no waiters')
 })
 
+test('who says how many callers of one process wait', () => {
+  const lines = (callers: number): string | undefined => {
+    const waits = new Map([['7', { waitedMs: 8000, label: 'a@10.0.0.1:5', callers }]])
+    const report = {
+      serverId: 1,
+      process: { host: 'web', id: 8 },
+      completeFromMs: 2000,
+      holds: new Map(),
+      waits,
+    }
+    const sessions = [serverSession(1, { isLockSession: true })]
+    const { locks } = snapshotOf(
+      serverState({ sessions, locks: [held(key(7), 1)], reports: new Map([[1, report]]) }),
+    )
+    return whoLines(locks[0]!, () => 0, plain).at(-1)
+  }
+  const first = '  -  app 1 (pid 1), waits in its process for 8.0 s; label: a@10.0.0.1:5'
+  expect([lines(1), lines(2), lines(5)]).toEqual([
+    first,
+    `${first}; and 1 more caller there`,
+    `${first}; and 4 more callers there`,
+  ])
+})
+
 test('a lock that is a row has another kind for people than one of the server', () => {
   const member = 2 ** 32 + 7
   const [lock] = snapshotOf(
