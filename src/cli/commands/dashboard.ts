@@ -8,7 +8,7 @@ import {
   type DashboardOrder,
 } from '../dashboard/dashboard-order.js'
 import type { NodeListener } from '../../dashboard/node-listener.js'
-import { refuseInMysql } from '../mysql/address.js'
+import { isMysql } from '../mysql/address.js'
 import { EXIT, exitRows } from '../exit-codes.js'
 import { exitCodeOfSignal, SignalDesk } from '../run/signals.js'
 import { jsonLine, printable } from '../../base/printable.js'
@@ -46,7 +46,8 @@ export const command: Command<DashboardFlags> = {
   async run({ flags, args, rest, terminal }) {
     if (rest !== null) throw new UsageError('lockpool dashboard takes no arguments')
     const order = readDashboardOrder(flags, args, process.env)
-    refuseInMysql(flags.url, flags, 'allow-end')
+    if (flags['allow-end'] === true && isMysql(flags.url))
+      throw new UsageError('--allow-end is for PostgreSQL; lockpool break ends sessions of MariaDB and MySQL')
     const { withInspector } = await import('../inspect/with-inspector.js')
     const address = { url: flags.url, applicationName: 'lockpool dashboard' }
     return withInspector(address, terminal, async (watch) => {
