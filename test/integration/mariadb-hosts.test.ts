@@ -47,6 +47,8 @@ describe.skipIf(noMariaDb !== null)(noMariaDb ?? 'several hosts of MariaDB', () 
   const placeOf = (pool: LockPool): string | undefined => pool.snapshot().primary?.host
 
   async function makeReplica(): Promise<void> {
+    // A replica begins with the oldest change, and can't create its database and its procedures again.
+    await first.query('RESET MASTER')
     await second.query(
       `CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = ${first.port}, MASTER_USER = 'lockpool', MASTER_PASSWORD = 'secret'`,
     )

@@ -86,7 +86,7 @@ function fromUrl(text: string, source: string): ReadConfig {
     return wrong(`${source} can't be understood (${url.protocol} is not MySQL): ${USUAL_FORM}`)
   try {
     const settings = settingsOf(url)
-    const other = [...url.searchParams.keys()].find((name) => !DRIVER_SETTINGS.has(name) && rightName(name))
+    const other = [...url.searchParams.keys()].find(isOtherName)
     if (other !== undefined) return wrong(`${source} has "${other}" in it, ${knownAs(other)}`)
     if (!isList) return checked(settings, source)
     const { host, port, target } = parts
@@ -94,6 +94,15 @@ function fromUrl(text: string, source: string): ReadConfig {
   } catch {
     return wrong(`${source} can't be understood (its parts are not well encoded): ${USUAL_FORM}`)
   }
+}
+
+/** Settings that decide where a connection leads, and whether it is encrypted. */
+const DECISIVE: ReadonlySet<string | undefined> = new Set([
+  ...['host', 'port', 'socketPath', 'user', 'password', 'database', 'ssl', 'target_session_attrs'],
+])
+
+function isOtherName(name: string): boolean {
+  return !DRIVER_SETTINGS.has(name) && DECISIVE.has(rightName(name))
 }
 
 /**
