@@ -186,6 +186,8 @@ async function wholeLife(): Promise<void> {
   await (await first.acquireAll(names)).release()
   await first.semaphore('few', 2).withPermit(async () => undefined)
   const guarded = await first.acquire('guarded')
+  const [seen] = await second.inspect()
+  expect(seen?.holders).toMatchObject([{ mode: 'exclusive', session: { application: 'lockpool test' } }])
   await first.transaction(async (tx) => guarded.guard(tx, 'stock'))
   await guarded.release()
   const campaign = first.campaign('leader')

@@ -3,7 +3,10 @@ import type { ServerState, SessionEnd } from '../../server-state.js'
 import { TERMINATE } from './inspect-sql.js'
 import { LeasedConnection } from '../pool/leased-connection.js'
 import { BEGIN_LOOK, END_LOOK, GIVE_UP_LOOK, OWN_NAMES } from '../connection/look-sql.js'
+import { ServerConnection } from '../connection/server-connection.js'
+import { endDistributedMember } from '../distributed/rows-state.js'
 import { endMember, isMember } from '../table/rows-state.js'
+import { readPortableState } from './read-portable-state.js'
 import { readServerState, type InspectOptions } from './read-server-state.js'
 
 /**
@@ -15,6 +18,7 @@ export async function readInTransaction(
   options: InspectOptions,
 ): Promise<ServerState> {
   const own = LeasedConnection.beneath(connection)
+  if (own instanceof ServerConnection && own.isPortable) return readPortableState(own, options)
   await own.query(BEGIN_LOOK)
   try {
     const state = await readServerState(own, options)
@@ -46,11 +50,12 @@ export async function endSession(
   pid: number,
   startedAt: string | null,
 ): Promise<SessionEnd> {
-  if (isMember(pid)) return endMember(LeasedConnection.beneath(connection), pid)
-  const { rows } = await LeasedConnection.beneath(connection).query<{ is_gone: boolean }>(TERMINATE, [
-    pid,
-    startedAt,
-  ])
+  const own = LeasedConnection.beneath(connection)
+  if (isMember(pid)) {
+    const isPortable = own instanceof ServerConnection && own.isPortable
+    return isPortable ? endDistributedMember(own, pid) : endMember(own, pid)
+  }
+  const { rows } = await own.query<{ is_gone: boolean }>(TERMINATE, [pid, startedAt])
   const [row] = rows
   if (row === undefined) return 'none'
   return row.is_gone ? 'gone' : 'there'

@@ -11,7 +11,8 @@ export type RowsState = Pick<ServerState, 'sessions' | 'locks' | 'interests'>
 
 export const NO_ROWS: RowsState = { sessions: [], locks: [], interests: [] }
 
-interface UsedRow {
+/** A member that holds a key, or waits for it. */
+export interface UsedRow {
   readonly key: string
   readonly id: string
   readonly name: string
@@ -20,7 +21,11 @@ interface UsedRow {
 }
 
 export async function readRows(connection: Queryable): Promise<RowsState> {
-  const { rows } = await connection.query<UsedRow>(ROWS_IN_USE)
+  return stateOf((await connection.query<UsedRow>(ROWS_IN_USE)).rows)
+}
+
+/** The same for rows that were read in another way. */
+export function stateOf(rows: readonly UsedRow[]): RowsState {
   const sessions = new Map<string, ServerSession>()
   for (const row of rows) if (!sessions.has(row.id)) sessions.set(row.id, memberSession(row.id, row.name))
   return {
