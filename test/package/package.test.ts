@@ -12,7 +12,7 @@ let published: readonly string[] = []
 let weight = 0
 
 /** The limit includes all types and pages. */
-const MAX_UNPACKED_BYTES = 1_146_880
+const MAX_UNPACKED_BYTES = 1_155_072
 
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   readonly version: string
