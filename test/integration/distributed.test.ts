@@ -121,7 +121,7 @@ test('and while their connections break', async () => {
   await Promise.all(all.map((each) => each.ready()))
   const timer = setInterval(() => {
     void database.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 ORDER BY random() LIMIT 1`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database() ORDER BY random() LIMIT 1`,
       [APPLICATION],
     )
   }, 40)
