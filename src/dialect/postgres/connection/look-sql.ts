@@ -10,8 +10,11 @@
  */
 export const OWN_NAMES = `SET LOCAL search_path = pg_catalog, pg_temp`
 
-/** An inspection must not itself wait for long, neither for a locked catalog nor on a busy server. */
-export const BEGIN_LOOK: string = `BEGIN READ ONLY; ${OWN_NAMES}; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s'`
+/**
+ * An inspection must not itself wait for long, neither for a locked catalog nor on a busy server. What can be read
+ * depends on how the server calls itself.
+ */
+export const BEGIN_LOOK: string = `BEGIN READ ONLY; ${OWN_NAMES}; SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s'; SELECT pg_catalog.version() AS version`
 
 export const END_LOOK = `COMMIT`
 

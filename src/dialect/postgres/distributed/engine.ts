@@ -10,5 +10,10 @@ const NAMES = /cockroach|-YB-|yugabyte/i
 export async function findEngine(connection: ServerConnection): Promise<Engine> {
   if (connection.isPortable) return 'distributed'
   const { rows } = await connection.query<{ version: string }>(ENGINE)
-  return NAMES.test(rows[0]?.version ?? '') ? 'distributed' : 'postgres'
+  return isDistributed(rows[0]?.version) ? 'distributed' : 'postgres'
+}
+
+/** Whether a server that calls itself so is CockroachDB or YugabyteDB. */
+export function isDistributed(version: string | undefined): boolean {
+  return NAMES.test(version ?? '')
 }

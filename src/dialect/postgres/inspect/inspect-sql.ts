@@ -36,7 +36,8 @@ SELECT
   current_setting('max_connections')::int AS max_connections,
   ${mayRead('key_name')} AS has_key_names,
   ${mayRead('report')} AS has_reports,
-  ${mayRead('lease')} AND ${mayRead('member')} AS has_rows`
+  ${mayRead('lease')} AND ${mayRead('member')} AS has_rows,
+  ${mayRead('dist_lease')} AND ${mayRead('dist_member')} AS has_distributed_rows`
 
 /**
  * The locks in this database: advisory locks, row locks, table locks that keep writers out, and all locks that a

@@ -3,11 +3,16 @@ import type { ServerState, SessionEnd } from '../../server-state.js'
 import { TERMINATE } from './inspect-sql.js'
 import { LeasedConnection } from '../pool/leased-connection.js'
 import { BEGIN_LOOK, END_LOOK, GIVE_UP_LOOK, OWN_NAMES } from '../connection/look-sql.js'
+import { isNotInstalled, sqlState } from '../connection/server-errors.js'
 import { ServerConnection } from '../connection/server-connection.js'
+import { isDistributed } from '../distributed/engine.js'
 import { endDistributedMember } from '../distributed/rows-state.js'
 import { endMember, isMember } from '../table/rows-state.js'
 import { readPortableState } from './read-portable-state.js'
 import { readServerState, type InspectOptions } from './read-server-state.js'
+
+/** insufficient_privilege */
+const MAY_NOT = '42501'
 
 /**
  * Does the same as `readServerState`, in a transaction with its own limits and search path, which end with it. For
@@ -19,9 +24,10 @@ export async function readInTransaction(
 ): Promise<ServerState> {
   const own = LeasedConnection.beneath(connection)
   if (own instanceof ServerConnection && own.isPortable) return readPortableState(own, options)
-  await own.query(BEGIN_LOOK)
+  const { rows } = await own.query<{ version: string }>(BEGIN_LOOK)
   try {
-    const state = await readServerState(own, options)
+    const isEngine = own instanceof ServerConnection && isDistributed(rows[0]?.version)
+    const state = await (isEngine ? readPortableState(own, options) : readServerState(own, options))
     await own.query(END_LOOK)
     return state
   } catch (error) {
@@ -53,10 +59,21 @@ export async function endSession(
   const own = LeasedConnection.beneath(connection)
   if (isMember(pid)) {
     const isPortable = own instanceof ServerConnection && own.isPortable
-    return isPortable ? endDistributedMember(own, pid) : endMember(own, pid)
+    return isPortable ? endDistributedMember(own, pid) : endMemberOfEither(own, pid)
   }
   const { rows } = await own.query<{ is_gone: boolean }>(TERMINATE, [pid, startedAt])
   const [row] = rows
   if (row === undefined) return 'none'
   return row.is_gone ? 'gone' : 'there'
+}
+
+/** The id does not say which engine wrote the member, and a database may have the tables of one engine only. */
+async function endMemberOfEither(own: Queryable, id: number): Promise<SessionEnd> {
+  const attempts = [endDistributedMember(own, id), endMember(own, id)]
+  const ends = await Promise.allSettled(attempts)
+  if (ends.some((end) => end.status === 'fulfilled' && end.value === 'gone')) return 'gone'
+  for (const end of ends)
+    if (end.status === 'rejected' && !(isNotInstalled(end.reason) && sqlState(end.reason) !== MAY_NOT))
+      throw end.reason
+  return 'none'
 }

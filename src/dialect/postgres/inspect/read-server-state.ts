@@ -17,6 +17,7 @@ import { readReports } from '../records/reports.js'
 import { KeyNameBook, type KeyNameRow } from '../records/key-names.js'
 import { isLockpoolStatement } from '../locks/own-statements.js'
 import { NO_ROWS, readRows } from '../table/rows-state.js'
+import { readDistributedRows } from '../distributed/rows-state.js'
 import { REGISTRATION_CLASS, SERVER_QUEUE_CLASS, POOL_CLASS, SHARE_CLASS, WRITER_CLASS } from '../keys/key.js'
 
 export interface InspectOptions {
@@ -27,7 +28,7 @@ export interface InspectOptions {
 }
 
 /**
- * Reads all locks in a database. This takes one round trip, two more if locks are rows, and one each for names and
+ * Reads all locks in a database. This takes one round trip, two more if locks are rows of either engine, and one each for names and
  * reports if the database has them.
  */
 export async function readServerState(
@@ -45,18 +46,24 @@ export async function readServerState(
   const server = toFacts(facts.rows[0]!, hasRows ? await oldestSnapshot(connection) : null)
   const internals = locks.rows.filter(isInternal)
   // The locks of pools with backend `table`, which are rows and not in pg_locks.
-  const kept = hasRows ? await readRows(connection) : NO_ROWS
-  const rows = [...locks.rows.filter((row) => !isInternal(row)).map(decodeLock), ...kept.locks]
+  const kept = await Promise.all([
+    hasRows ? readRows(connection) : NO_ROWS,
+    facts.rows[0]!.has_distributed_rows ? readDistributedRows(connection) : NO_ROWS,
+  ])
+  const rows = [
+    ...locks.rows.filter((row) => !isInternal(row)).map(decodeLock),
+    ...kept.flatMap((each) => each.locks),
+  ]
   const [stored, reports] = await Promise.all([
     server.hasKeyNames ? readNames(connection, rows) : [],
     server.hasReports ? readReports(connection) : new Map<number, SessionReport>(),
   ])
   return {
     server,
-    sessions: [...sessions.rows.map(toSession), ...kept.sessions],
+    sessions: [...sessions.rows.map(toSession), ...kept.flatMap((each) => each.sessions)],
     locks: rows,
     blockers: new Map(blockers.rows.map((row) => [row.pid, [...new Set(row.blockers)]])),
-    interests: [...interestsOf(internals), ...kept.interests],
+    interests: [...interestsOf(internals), ...kept.flatMap((each) => each.interests)],
     announcements: announcementsOf(internals),
     names: new KeyNameBook([...stored, ...names]),
     reports,
@@ -81,6 +88,7 @@ interface FactsRow {
   readonly has_key_names: boolean
   readonly has_reports: boolean
   readonly has_rows: boolean
+  readonly has_distributed_rows: boolean
 }
 
 function toFacts(row: FactsRow, oldSnapshot: OldSnapshot | null): ServerFacts {
