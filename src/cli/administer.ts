@@ -13,6 +13,10 @@ export interface AdminOrder extends ServerAddress {
   readonly statements: readonly string[]
   /** Sent before `statements`, but not part of the script: it matters only if several processes do this at the same time. */
   readonly first?: string
+  /** Does the work itself on an engine that can't run `statements`, and returns what it has done. Null otherwise. */
+  readonly instead?: (connection: ServerConnection) => Promise<Pick<AdminOrder, 'done' | 'facts'> | null>
+  /** Whether the script has no transaction around it. */
+  readonly isStepwise?: boolean
   /** Work after `statements` that needs more than one transaction. */
   readonly finish?: (connection: ServerConnection) => Promise<void>
   /** The message when it is done. */
@@ -33,14 +37,16 @@ export async function administer(
   flags: FlagValues<AdminFlags>,
   terminal: Terminal,
 ): Promise<number> {
-  const { statements, first, finish, done, facts } = errand
+  const { statements, first, instead, finish, done, facts } = errand
   const isJson = flags.json === true
   const print = (text: string, json: object): number => {
     terminal.out.write(isJson ? `${jsonLine({ version: 1, ...json })}\n` : text)
     return EXIT.ok
   }
-  if (flags.print === true) return print(scriptOf(statements), { statements: statements.map(trimmed) })
+  if (flags.print === true) return print(scriptOf(errand), { statements: statements.map(trimmed) })
   return withServer(errand, terminal, async (connection) => {
+    const other = (await instead?.(connection)) ?? null
+    if (other !== null) return print(`${other.done}\n`, other.facts)
     // The server runs one message as one transaction: all statements or none.
     await connection.query([OWN_NAMES, ...(first === undefined ? [] : [first]), ...statements].join(';'))
     await finish?.(connection)
@@ -49,8 +55,9 @@ export async function administer(
 }
 
 /** The statements as a script, for a user to read, or for another user to run. */
-function scriptOf(statements: readonly string[]): string {
-  return [BEGIN_SCRIPT, ...statements, COMMIT_SCRIPT].map((statement) => `${trimmed(statement)};\n`).join('')
+function scriptOf({ statements, isStepwise }: AdminOrder): string {
+  const steps = isStepwise === true ? statements : [BEGIN_SCRIPT, ...statements, COMMIT_SCRIPT]
+  return steps.map((statement) => `${trimmed(statement)};\n`).join('')
 }
 
 function trimmed(statement: string): string {

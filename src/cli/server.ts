@@ -3,6 +3,7 @@ import { InvariantError } from '../base/assert.js'
 import { systemClock, type Clock } from '../base/clock.js'
 import { ConnectionError, InvalidOptionError } from '../base/errors.js'
 import { printable } from '../base/printable.js'
+import { PORTABLE } from '../dialect/postgres/connection/portable.js'
 import type { ServerConnection } from '../dialect/postgres/connection/server-connection.js'
 import { connectionSource, withSourceNames } from './connection.js'
 import { EXIT, exitNameOf } from './exit-codes.js'
@@ -15,6 +16,8 @@ export interface ServerAddress {
   readonly applicationName: string
   /** Replaces the database in the address. */
   readonly database?: string
+  /** Whether only SQL that distributed engines document may be sent. */
+  readonly isPortable?: boolean
 }
 
 /**
@@ -22,7 +25,7 @@ export interface ServerAddress {
  * call it only after the command line has been parsed.
  */
 export async function configOf(
-  { url, applicationName, database }: ServerAddress,
+  { url, applicationName, database, isPortable }: ServerAddress,
   { err }: Terminal,
 ): Promise<ClientConfig | number> {
   const source = connectionSource(url, process.env)
@@ -31,7 +34,7 @@ export async function configOf(
   if (problem === null) {
     const config = clientConfig(settings, applicationName)
     const chosen = database === undefined ? config : inDatabase(config, database)
-    if (chosen !== null) return chosen
+    if (chosen !== null) return { ...chosen, ...(isPortable === true ? { [PORTABLE]: true } : {}) }
     err.write('lockpool: --database needs an address that begins with postgres://\n')
     return EXIT.config
   }

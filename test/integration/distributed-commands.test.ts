@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { LockPool, LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { lockpool } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'
+import { offencesIn } from '../support/documented-sql.js'
 import { WirePooler } from '../support/wire-pooler.js'
 
 const world = lockWorld()
@@ -19,6 +20,24 @@ async function yugabyte(sent: string[] = []): Promise<WirePooler> {
       return sql.replace('pg_catalog.version()', `'PostgreSQL 15.2-YB-2025.1.0.0-b0'`)
     },
   })
+}
+
+async function recording(sent: string[]): Promise<WirePooler> {
+  return WirePooler.to(world.database.url, {
+    mode: 'session',
+    keepsKey: true,
+    rewrite: (sql) => {
+      sent.push(sql)
+      return sql
+    },
+  })
+}
+
+async function tables(): Promise<string[]> {
+  const { rows } = await world.database.query<{ name: string }>(
+    `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'lockpool' ORDER BY 1`,
+  )
+  return rows.map(({ name }) => name)
 }
 
 interface Outcome {
@@ -85,4 +104,89 @@ test('on a server that calls itself YugabyteDB the commands read the tables of t
   expect(sent.filter((sql) => sql.includes('pg_locks'))).toEqual([])
   expect(sent.filter((sql) => sql.includes('lockpool.dist_lease'))).toHaveLength(1)
   await held.release()
+})
+
+test('install creates the tables for another role, in documented SQL with one statement each', async () => {
+  await world.database.query(
+    `DROP SCHEMA IF EXISTS lockpool CASCADE; CREATE ROLE "An App" LOGIN PASSWORD 'app'`,
+  )
+  const sent: string[] = []
+  const args = ['install', '--backend', 'table', '--engine', 'distributed', '--role', 'An App', '--json']
+  try {
+    for (let times = 0; times < 2; times++) {
+      await using between = await recording(sent)
+      const installed = await command(between.url, ...args)
+      expect(JSON.parse(installed.out), installed.err).toEqual({
+        version: 1,
+        installed: true,
+        schema: 'lockpool',
+        roles: ['An App'],
+        keyNames: false,
+        backend: 'table',
+        engine: 'distributed',
+      })
+    }
+    expect(sent.flatMap(offencesIn)).toEqual([])
+    expect(sent.filter((sql) => sql.includes(';'))).toEqual([])
+
+    const url = new URL(world.database.url)
+    url.username = 'An App'
+    url.password = 'app'
+    const locks = world.pool({ ...DISTRIBUTED, connection: url.href })
+    await locks.withLock('orders', async () => undefined)
+    await locks.close()
+  } finally {
+    await world.database.query('DROP OWNED BY "An App"; DROP ROLE "An App"')
+  }
+})
+
+test('install finds by itself that the server is such an engine, and then needs --backend table', async () => {
+  await world.database.query('DROP SCHEMA IF EXISTS lockpool CASCADE')
+  await using between = await yugabyte()
+
+  expect(await command(between.url, 'install')).toMatchObject({
+    status: 78,
+    err: 'lockpool: this server keeps locks only as rows: it needs --backend table\n',
+  })
+  expect(await command(between.url, 'install', '--backend', 'table', '--strict-lease', '20s')).toMatchObject({
+    status: 78,
+    err: expect.stringContaining('without --strict-lease'),
+  })
+  expect(await tables()).toEqual([])
+
+  const installed = await command(between.url, 'install', '--backend', 'table', '--json')
+  expect(JSON.parse(installed.out), installed.err).toMatchObject({ engine: 'distributed' })
+  expect(await tables()).toEqual([
+    ...['backend', 'dist_floor', 'dist_gate', 'dist_leader', 'dist_lease', 'dist_member', 'guard'],
+  ])
+})
+
+test('install --print shows the statements of the engine without a transaction around them', async () => {
+  await world.database.query('DROP SCHEMA IF EXISTS lockpool CASCADE')
+  const printed = await command(
+    world.database.url,
+    ...'install --backend table --engine distributed --print'.split(' '),
+  )
+
+  expect(printed.out).not.toMatch(/^(BEGIN|COMMIT)/m)
+  for (const statement of printed.out.split(';\n').slice(0, -1)) await world.database.query(statement)
+  expect(await tables()).toContain('dist_lease')
+})
+
+test.each([
+  [['--engine', 'distributed'], '--engine needs --backend table'],
+  [['--engine', 'postgres', '--backend', 'advisory'], '--engine needs --backend table'],
+  [['--engine', 'cockroach', '--backend', 'table'], '--engine'],
+  ...['--no-key-names', '--database=other', '--strict-lease=20s'].map(
+    (flag) =>
+      [
+        ['--engine', 'distributed', '--backend', 'table', flag],
+        `${flag.split('=')[0]} and --engine distributed exclude each other`,
+      ] as const,
+  ),
+] as [string[], string][])('install %j is a usage error', async (flags, message) => {
+  expect(await command(world.database.url, 'install', ...flags)).toMatchObject({
+    status: 64,
+    err: expect.stringContaining(message),
+  })
 })

@@ -29,6 +29,10 @@ import { makeDatabase } from '../../dialect/postgres/schema/make-database.js'
 import { isMysql, refuseInMysql } from '../mysql/address.js'
 import { decideStrictLease } from '../../dialect/postgres/fencing/strict-lease.js'
 import { within } from '../../dialect/postgres/timeline/timeline-sql.js'
+import { findEngine, type Engine } from '../../dialect/postgres/distributed/engine.js'
+import { makeTables, tableScript } from '../../dialect/postgres/distributed/schema.js'
+import { InvalidOptionError } from '../../base/errors.js'
+import type { ServerConnection } from '../../dialect/postgres/connection/server-connection.js'
 import { withServer } from '../server.js'
 import type { Terminal } from '../terminal.js'
 import { UsageError } from '../usage-error.js'
@@ -37,6 +41,7 @@ type InstallFlags = Pick<typeof CONNECTION_FLAGS, 'url'> &
   Readonly<Record<'role', Flag<readonly string[]>>> &
   Readonly<Record<'no-key-names', Flag<true>>> &
   Readonly<Record<'backend', Flag<Backend>>> &
+  Readonly<Record<'engine', Flag<Engine>>> &
   Readonly<Record<'database', Flag<string>>> &
   Readonly<Record<'strict-lease', Flag<number>>> &
   AdminFlags
@@ -61,6 +66,14 @@ const FLAGS: InstallFlags = {
     default: 'advisory; with MariaDB and MySQL named',
     expects: 'advisory, named or table',
     read: (text) => BACKENDS.find((each) => each === text) ?? null,
+  },
+  engine: {
+    value: 'ENGINE',
+    meaning:
+      'with --backend table; distributed: tables in SQL that CockroachDB, YugabyteDB and Aurora DSQL document, one statement per transaction',
+    default: 'distributed if the server says that it is one of them, postgres otherwise',
+    expects: 'postgres or distributed',
+    read: (text) => (text === 'postgres' || text === 'distributed' ? text : null),
   },
   database: {
     value: 'NAME',
@@ -113,7 +126,7 @@ function statementsFor({ backend, keyNames, roles }: Wanted): readonly string[] 
 
 /** @throws {UsageError} a flag is for PostgreSQL only */
 async function installInMysql(flags: FlagValues<InstallFlags>, terminal: Terminal): Promise<number> {
-  refuseInMysql(flags.url, flags, 'role', 'no-key-names', 'database', 'strict-lease', 'print')
+  refuseInMysql(flags.url, flags, 'engine', 'role', 'no-key-names', 'database', 'strict-lease', 'print')
   const { url, backend = 'named', json } = flags
   if (backend === 'advisory') throw new UsageError('--backend advisory is for PostgreSQL')
   const { installInMysql: install } = await import('../mysql/install.js')
@@ -127,7 +140,16 @@ function makeFirst(database: string, url: string | undefined, terminal: Terminal
   })
 }
 
-function checkFlags({ print, database, 'strict-lease': leaseMs }: FlagValues<InstallFlags>): void {
+function checkFlags(flags: FlagValues<InstallFlags>): void {
+  const { print, database, engine, 'strict-lease': leaseMs } = flags
+  if (engine !== undefined && flags.backend !== 'table')
+    throw new UsageError('--engine needs --backend table')
+  if (engine === 'distributed') {
+    const other = (['no-key-names', 'database', 'strict-lease'] as const).find(
+      (name) => flags[name] !== undefined,
+    )
+    if (other !== undefined) throw new UsageError(`--${other} and --engine distributed exclude each other`)
+  }
   if (print !== true) return
   if (leaseMs !== undefined)
     throw new UsageError(
@@ -137,6 +159,30 @@ function checkFlags({ print, database, 'strict-lease': leaseMs }: FlagValues<Ins
     throw new UsageError(
       '--database and --print exclude each other: a database cannot be created in a transaction',
     )
+}
+
+/** Creates the tables of engine 'distributed' if the server has that engine, or if the command line says so. */
+async function installTables(
+  connection: ServerConnection,
+  { backend, engine, role: roles = [], 'strict-lease': leaseMs }: FlagValues<InstallFlags>,
+): Promise<Pick<AdminOrder, 'done' | 'facts'> | null> {
+  if ((engine ?? (await findEngine(connection))) === 'postgres') return null
+  if (backend !== 'table' || leaseMs !== undefined)
+    throw new InvalidOptionError([
+      `this server keeps locks only as rows: it needs --backend table${leaseMs === undefined ? '' : ', without --strict-lease'}`,
+    ])
+  await makeTables(connection, roles)
+  return {
+    done: "lockpool: the tables of engine 'distributed' are installed in schema lockpool",
+    facts: {
+      installed: true,
+      schema: 'lockpool',
+      roles,
+      keyNames: false,
+      backend,
+      engine: 'distributed',
+    },
+  }
 }
 
 export const command: Command<InstallFlags> = {
@@ -155,6 +201,7 @@ export const command: Command<InstallFlags> = {
     ['lockpool install --json', 'in a pipeline, for a program'],
     ['lockpool install --backend table --role app', 'for pools behind a pooler in transaction mode'],
     ['lockpool install --backend table --database locks --role app', 'the same in a separate database'],
+    ['lockpool install --backend table --engine distributed', 'for locks in CockroachDB, for example'],
     ['lockpool install --url mysql://db/shop --backend table', 'for locks in rows of InnoDB'],
   ],
   exitCodes: exitRows('ok', 'usage', 'unavailable', 'config', 'internal'),
@@ -167,6 +214,7 @@ export const command: Command<InstallFlags> = {
     const backend = flags.backend === 'table' ? 'table' : 'advisory'
     const leaseMs = flags['strict-lease']
     checkFlags(flags)
+    const isDistributed = flags.engine === 'distributed'
     const { database } = flags
     const made = database === undefined ? EXIT.ok : await makeFirst(database, flags.url, terminal)
     if (made !== EXIT.ok) return made
@@ -175,7 +223,10 @@ export const command: Command<InstallFlags> = {
       url: flags.url,
       applicationName: 'lockpool install',
       first: within(LONGEST_WAIT_MS, queueUp(20)),
-      statements: statementsFor({ backend, keyNames, roles }),
+      statements: isDistributed ? tableScript(roles) : statementsFor({ backend, keyNames, roles }),
+      instead: (connection) => installTables(connection, flags),
+      isPortable: isDistributed,
+      isStepwise: isDistributed,
       done: `lockpool: schema lockpool is installed${database === undefined ? '' : ` in database ${printable(database)}`}`,
       facts: {
         installed: true,

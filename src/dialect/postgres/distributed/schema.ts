@@ -3,7 +3,7 @@ import { ConnectionError } from '../../../base/errors.js'
 import { LAST_CLOCK_MS, TOKENS_PER_MS } from '../../token-clock.js'
 import { isNotInstalled, sqlState } from '../connection/server-errors.js'
 import type { ServerConnection } from '../connection/server-connection.js'
-import { CREATE_DISTRIBUTED, FILL_FLOOR, PROBES } from './schema-sql.js'
+import { CREATE_DISTRIBUTED, distributedGrantsTo, FILL_FLOOR, PROBES } from './schema-sql.js'
 
 /**
  * Another process creates the same at this moment: unique_violation in a catalog, duplicate_table, duplicate_schema, and
@@ -38,14 +38,16 @@ export async function findOrMakeTables(connection: ServerConnection): Promise<vo
 }
 
 /** Creates everything, one statement per transaction. It may run several times, and in several processes at once. */
-export async function makeTables(connection: ServerConnection): Promise<void> {
-  const now = Math.min(systemClock.instant().wall, LAST_CLOCK_MS)
-  const statements = [
-    ...CREATE_DISTRIBUTED.map((text) => () => connection.query(text)),
-    () => connection.query(FILL_FLOOR, [String(BigInt(now) * BigInt(TOKENS_PER_MS))]),
-  ]
+export async function makeTables(connection: ServerConnection, roles: readonly string[] = []): Promise<void> {
   // oxlint-disable-next-line no-await-in-loop -- one after the other
-  for (const statement of statements) await untilDone(statement)
+  for (const statement of tableScript(roles)) await untilDone(() => connection.query(statement))
+}
+
+/** The statements of `makeTables`, complete, for a script too. They also let roles use the tables. */
+export function tableScript(roles: readonly string[]): readonly string[] {
+  const now = Math.min(systemClock.instant().wall, LAST_CLOCK_MS)
+  const floor = String(BigInt(now) * BigInt(TOKENS_PER_MS))
+  return [...CREATE_DISTRIBUTED, FILL_FLOOR.replace('$1', floor), ...roles.flatMap(distributedGrantsTo)]
 }
 
 async function untilDone(statement: () => Promise<unknown>): Promise<void> {
