@@ -21,6 +21,7 @@ test('a key and a command are enough', () => {
     connection: null,
     namespace: '',
     backend: null,
+    sharedSlots: null,
     command: ['echo', '--wait', '-n'],
     isJson: false,
     isVerbose: false,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { compare } from '../../../drivers/compare.js'
-import { PROGRAMS } from '../../../drivers/programs.js'
-import { startEmbedded } from '../../support/own-server.js'
-import { startFront, startServer, type Server, type Target } from '../../../drivers/target.js'
+import { compare } from '../../drivers/compare.js'
+import { PROGRAMS } from '../../drivers/programs.js'
+import { startEmbedded } from '../support/own-server.js'
+import { startFront, startServer, type Server, type Target } from '../../drivers/target.js'
 
 /** `npm run drivers` runs the other programs. */
 const QUICK = new Set(['psycopg2', 'libpq 18', 'psql', 'pg'])

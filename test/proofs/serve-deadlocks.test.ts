@@ -1,9 +1,9 @@
 /** Deadlocks of which one part is in the front, and another in the server. */
 import type pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import type { ServeOrder } from '../../../src/cli/serve/serve-order.js'
-import { hasPgBouncer, PgBouncer } from '../../support/pgbouncer.js'
-import { ask, serveWorld, type Answer, type TestFront } from '../../support/serve-world.js'
+import type { ServeOrder } from '../../src/cli/serve/serve-order.js'
+import { hasPgBouncer, PgBouncer } from '../support/pgbouncer.js'
+import { ask, serveWorld, type Answer, type TestFront } from '../support/serve-world.js'
 
 const world = serveWorld()
 
