@@ -20,6 +20,7 @@ export async function bundle(root, entries) {
     ...{ outdir: 'dist', bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20' },
     ...{ packages: 'external', minify: true, charset: 'utf8', legalComments: 'none' },
     ...{ sourcemap: 'external', write: false, logLevel: 'warning', chunkNames: '[hash]' },
+    plugins: [narrowSql],
   })
   const files = outputFiles.map(({ path, text }) => [relative(root, path), text])
   const modules = new Map(files.filter(([path]) => path.endsWith('.js')))
@@ -27,6 +28,15 @@ export async function bundle(root, entries) {
   if (missing.length > 0)
     throw new Error(`these files are not where modules look for them: ${missing.join(', ')}`)
   return { modules, maps: new Map(files.filter(([path]) => path.endsWith('.map'))) }
+}
+
+/** Takes the indentation out of SQL texts. No literal in them spans lines. */
+const narrowSql = {
+  name: 'narrow-sql',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /-sql\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replaceAll(/\n +/g, '\n'),
+    })),
 }
 
 /** Modules that run as separate processes. No module imports them. */
