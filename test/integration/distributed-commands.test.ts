@@ -1,5 +1,6 @@
 /** Commands on a database with locks of engine 'distributed', and on servers that call themselves such an engine. */
 import { expect, test } from 'vitest'
+import type { Check } from '../../src/cli/doctor/verdict.js'
 import type { LockPool, LockPoolOptions } from '../../src/postgres-lock-pool.js'
 import { lockpool } from '../support/command-line.js'
 import { lockWorld } from '../support/lock-world.js'
@@ -11,13 +12,13 @@ const world = lockWorld()
 const DISTRIBUTED: LockPoolOptions = { backend: 'table', engine: 'distributed', namespace: 'rows' }
 
 /** A server that calls itself YugabyteDB, and records what it is sent. */
-async function yugabyte(sent: string[] = []): Promise<WirePooler> {
+async function yugabyte(sent: string[] = [], lacking = (sql: string): string => sql): Promise<WirePooler> {
   return WirePooler.to(world.database.url, {
     mode: 'session',
     keepsKey: true,
     rewrite: (sql) => {
       sent.push(sql)
-      return sql.replace('pg_catalog.version()', `'PostgreSQL 15.2-YB-2025.1.0.0-b0'`)
+      return lacking(sql).replace('pg_catalog.version()', `'PostgreSQL 15.2-YB-2025.1.0.0-b0'`)
     },
   })
 }
@@ -189,4 +190,51 @@ test.each([
     status: 64,
     err: expect.stringContaining(message),
   })
+})
+
+test('doctor checks the tables and members of such an engine, and says that no lock was tried', async () => {
+  await world.database.query('DROP SCHEMA IF EXISTS lockpool CASCADE')
+  await using between = await yugabyte()
+  const doctor = async (...flags: string[]): Promise<Outcome & { checks: Check[] }> => {
+    const outcome = await command(between.url, 'doctor', '--json', ...flags)
+    return { ...outcome, checks: (JSON.parse(outcome.out) as { checks: Check[] }).checks }
+  }
+  const verdicts = (checks: Check[]): string[] => checks.map(({ name, status }) => `${name} ${status}`)
+
+  const empty = await doctor()
+  expect(empty.status).toBe(0)
+  expect(verdicts(empty.checks)).toEqual([
+    ...['connection ok', 'server warning', 'tables warning', 'locks warning'],
+  ])
+  expect(await tables()).toEqual([])
+
+  const locks = world.pool(DISTRIBUTED)
+  await locks.ready()
+  const full = await doctor('--serve')
+  expect(full.status).toBe(1)
+  expect(verdicts(full.checks)).toEqual([
+    ...['connection ok', 'server warning', 'tables ok', 'members ok', 'locks warning', 'serve failure'],
+  ])
+  expect(full.checks[1]!.text).toMatch(/^PostgreSQL 15\.2-YB-/)
+  expect(full.checks[3]!.text).toBe('1 lock sessions use them')
+  expect((await command(between.url, 'doctor')).out).toMatch(
+    /no lock was tried; 2 of 5 checks have warnings\n$/,
+  )
+  await locks.close()
+})
+
+test.each([
+  ['answers as PostgreSQL does', (sql: string) => sql],
+  [
+    'lacks a catalog',
+    (sql: string) => sql.replace('pg_catalog.pg_prepared_statements', 'pg_catalog.missing'),
+  ],
+])('serve refuses such an engine, if it %s', async (_, lacking) => {
+  await using between = await yugabyte([], lacking)
+  const refused = await command(between.url, 'serve', '--trust', '--listen', '127.0.0.1:0')
+
+  expect(refused).toMatchObject({ status: 69, out: '' })
+  expect(refused.err).toMatch(
+    /: this server keeps locks only as rows, and lockpool serve needs the advisory locks/,
+  )
 })

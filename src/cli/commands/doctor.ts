@@ -15,6 +15,7 @@ import { toggle, type Flag } from '../flags.js'
 import { LOCK_POOL_OPTIONS } from '../../lock/lock-pool-options.js'
 import { jsonLine, printable } from '../../base/printable.js'
 import { isMysql, refuseInMysql } from '../mysql/address.js'
+import { findEngine } from '../../dialect/postgres/distributed/engine.js'
 import type { ServerConnection } from '../../dialect/postgres/connection/server-connection.js'
 import { configOf, explainFailure, hangUp, openConnection } from '../server.js'
 import { COLOR_ENVIRONMENT, type Paint, type Terminal } from '../terminal.js'
@@ -114,6 +115,7 @@ async function checksOf(
 async function look(config: ClientConfig, source: string, wishes: Wishes): Promise<Check[]> {
   const { explain } = await import('../../dialect/postgres/connection/server-errors.js')
   const { gatherFacts, tryToLock } = await import('../doctor/gather.js')
+  const { examineEngine } = await import('../doctor/engine-checks.js')
   const messageOf = (error: unknown): string => {
     // The user should see the stack of a bug.
     if (error instanceof TypeError || error instanceof InvariantError) throw error
@@ -130,6 +132,9 @@ async function look(config: ClientConfig, source: string, wishes: Wishes): Promi
     stalled.reject(new ConnectionError(`the server has not answered for ${ANSWER_LIMIT_MS / 1000} s`)),
   )
   try {
+    const engine = await Promise.race([findEngine(connection), stalled.promise])
+    if (engine === 'distributed')
+      return await Promise.race([examineEngine(connection, source, wishes.isForServe), stalled.promise])
     const facts = await Promise.race([gatherFacts(connection, config, source, wishes), stalled.promise])
     return [...examine(facts), ...(wishes.isForServe ? examineServe(facts, openFilesLimit()) : [])]
   } catch (error) {
@@ -176,6 +181,8 @@ function summary(checks: readonly Check[]): string {
   const count = (wanted: CheckStatus): number => checks.filter(({ status }) => status === wanted).length
   const [failures, warnings] = [count('failure'), count('warning')]
   if (failures > 0) return `${failures} of ${checks.length} checks failed: locks do not work here yet`
+  if (checks.some(({ name, status }) => name === 'locks' && status === 'warning'))
+    return `no lock was tried; ${warnings} of ${checks.length} checks have warnings`
   return warnings === 0 ? 'all is well' : `locks work; ${warnings} of ${checks.length} checks have warnings`
 }
 

@@ -1,5 +1,9 @@
-import { PoolerDetectedError } from '../../base/errors.js'
+import { ConnectionError, PoolerDetectedError } from '../../base/errors.js'
 import { systemClock } from '../../base/clock.js'
+import type { PostgresConnection } from '../../dialect/postgres/connection/connection.js'
+import { sqlState } from '../../dialect/postgres/connection/server-errors.js'
+import { findEngine } from '../../dialect/postgres/distributed/engine.js'
+import { LeasedConnection } from '../../dialect/postgres/pool/leased-connection.js'
 import type { LockPool } from '../../postgres-lock-pool.js'
 import { Front } from '../../serve/front.js'
 import { readServerFacts, type ServerFacts } from '../../serve/upstream/server-facts.js'
@@ -13,11 +17,30 @@ const MAX_MESSAGE_BYTES = 1 << 20
 
 /** Waits until the pool is ready, and reads the facts of its server. */
 async function readyFacts(pool: LockPool): Promise<ServerFacts> {
-  await pool.ready().catch((error: unknown) => {
-    throw forServe(error)
-  })
+  const [problem] = await Promise.allSettled([pool.ready()])
+  // An answer of the server may only mean that it is no PostgreSQL.
+  if (problem.status === 'rejected' && !isAnswer(problem.reason)) throw forServe(problem.reason)
   const connection = await pool.connections.connect()
-  return await readServerFacts(connection).finally(() => connection.release())
+  try {
+    await refuseEngine(connection)
+    if (problem.status === 'rejected') throw problem.reason
+    return await readServerFacts(connection)
+  } finally {
+    connection.release()
+  }
+}
+
+function isAnswer(error: unknown): boolean {
+  return sqlState(error) !== undefined || sqlState((error as Error).cause) !== undefined
+}
+
+/** @throws {ConnectionError} the server has no advisory locks like those of PostgreSQL */
+async function refuseEngine(connection: PostgresConnection): Promise<void> {
+  if ((await findEngine(LeasedConnection.serverOf(connection))) === 'postgres') return
+  throw new ConnectionError(
+    'this server keeps locks only as rows, and lockpool serve needs the advisory locks of PostgreSQL: use the library there, with backend "table" and engine "distributed"',
+    { retryable: false },
+  )
 }
 
 /** The advice of the library is about options that a front does not have. */

@@ -60,6 +60,9 @@ export const REMOVE_MEMBER: string = own(`DELETE FROM lockpool.dist_member AS m 
 export const MEMBER_NAMES: string = own(`
 SELECT m.id, m.name FROM lockpool.dist_member AS m WHERE m.id {=} ANY ($1::bigint[]) AND NOT m.dead ORDER BY m.id`)
 
+export const COUNT_MEMBERS = `
+SELECT pg_catalog.count(*) AS count FROM lockpool.dist_member AS m WHERE NOT m.dead`
+
 /** Members that join from now on start new rows above this floor. The floor grows in any case. */
 export const RAISE_FLOOR: string = own(`
 UPDATE lockpool.dist_floor AS f SET floor = greatest($1::bigint, f.floor {+} 1) WHERE f.id {=} 1

@@ -2,7 +2,7 @@ import type { Queryable } from '../../queryable.js'
 import type { SessionEnd } from '../../server-state.js'
 import { stateOf, type RowsState, type UsedRow } from '../table/rows-state.js'
 import { ROWS_OF_LOCKS_IN_USE } from './lease-sql.js'
-import { ABANDON, ENGINE, MEMBER_NAMES } from './member-sql.js'
+import { ABANDON, COUNT_MEMBERS, ENGINE, MEMBER_NAMES } from './member-sql.js'
 import { storedRow, type LeaseColumns } from './stored-row.js'
 
 /** The holders and waiters of all rows. Dead members count as absent. */
@@ -22,6 +22,11 @@ export async function readDistributedRows(connection: Queryable): Promise<RowsSt
 /** What the engine calls itself, with its version. */
 export async function readVersion(connection: Queryable): Promise<string> {
   return (await connection.query<{ version: string }>(ENGINE)).rows[0]?.version ?? ''
+}
+
+/** The number of lock sessions. */
+export async function countMembers(connection: Queryable): Promise<number> {
+  return Number((await connection.query<{ count: unknown }>(COUNT_MEMBERS)).rows[0]!.count)
 }
 
 /** Declares a member dead, which ends it. */

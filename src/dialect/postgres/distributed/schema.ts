@@ -64,7 +64,7 @@ async function untilDone(statement: () => Promise<unknown>): Promise<void> {
 }
 
 /** The server's error for the first table that is missing or may not be read. Null if everything is there. */
-async function firstProblem(connection: ServerConnection): Promise<unknown> {
+export async function firstProblem(connection: ServerConnection): Promise<unknown> {
   const probes = PROBES.map((text) => connection.query(text))
   const found = await Promise.allSettled(probes)
   for (const each of found) {
