@@ -36,7 +36,7 @@ import {
 import { IS_WANTED, NOTIFY_WAITERS, SEND_NOTIFICATION } from '../notify/notify-sql.js'
 import { HEARTBEAT } from '../connection/heartbeat-sql.js'
 
-/** All statements that a session may send while it holds locks of a pool. */
+/** All statements that a session may send while it holds locks of a pool, without their line breaks. */
 const STATEMENTS: readonly string[] = [
   ...[ANNOUNCE_POOL, ANNOUNCE_SHARE, BATCH, HEARTBEAT, HELD_BY, PAIR_BATCH, PLAIN_BATCH, RELEASE_ONE],
   ...[
@@ -59,7 +59,7 @@ const STATEMENTS: readonly string[] = [
   ...[EXCLUSIVE_QUEUE, EXCLUSIVE_PAIR_QUEUE, SHARED_QUEUE, SHARED_PAIR_QUEUE].flatMap((line) =>
     Object.values(line),
   ),
-]
+].map(inOneLine)
 
 /** Shorter texts could also be the beginning of another program's statement. */
 const SHORTEST = 24
@@ -69,5 +69,11 @@ const SHORTEST = 24
  * it (`track_activity_query_size`). Nothing else identifies a lock session: its application name can be anything.
  */
 export function isLockpoolStatement(query: string): boolean {
-  return query.length >= SHORTEST && STATEMENTS.some((statement) => statement.startsWith(query))
+  const beginning = inOneLine(query)
+  return beginning.length >= SHORTEST && STATEMENTS.some((statement) => statement.startsWith(beginning))
+}
+
+/** A published package indents its statements in another way than a clone. */
+function inOneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ')
 }

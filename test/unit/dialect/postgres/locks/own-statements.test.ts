@@ -48,3 +48,8 @@ test('the beginning of such a statement is enough, and a few letters are not', (
   expect(isLockpoolStatement('SELECT')).toBe(false)
   expect(isLockpoolStatement('SELECT pg_try_advisory_lock(1)')).toBe(false)
 })
+
+test('the indentation does not matter: a published package has another one than a clone', () => {
+  expect(batches.BATCH).toMatch(/\n +/)
+  expect(isLockpoolStatement(batches.BATCH.replaceAll(/\n +/g, '\n').slice(0, 1023))).toBe(true)
+})
