@@ -1,9 +1,11 @@
 /** Rows that move to another generation, step by step on a real server. */
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { Prepared } from '../../src/dialect/postgres/connection/own-query.js'
 import type { StatementRunner } from '../../src/dialect/postgres/table/statement-runner.js'
 import { moveRows } from '../../src/dialect/postgres/table/generation.js'
 import { JOIN, REMOVE_DEAD, SWEEP } from '../../src/dialect/postgres/table/member-sql.js'
+import { tidyRows } from '../../src/dialect/postgres/table/tidy.js'
 import { LockPool } from '../../src/postgres-lock-pool.js'
 import { createDatabase, type TestDatabase } from '../support/database.js'
 
@@ -144,6 +146,18 @@ INSERT INTO lockpool.lease (generation, key, owner, token) SELECT 1, key, owner,
   expect((await cleaner.query(REMOVE_DEAD, ['2', '-2'])).rowCount).toBe(1)
   const { rows } = await database.query('SELECT FROM lockpool.lease WHERE owner IS NOT NULL')
   expect(rows).toEqual([])
+})
+
+test('unused rows are removed until few are left, however few at once', async () => {
+  await database.query(
+    `INSERT INTO lockpool.lease (key, token) SELECT key, 1024 FROM generate_series(1, 7) AS key`,
+  )
+  const client = await connect()
+  const rows = async ({ text }: Prepared, values: unknown[]): Promise<object[]> =>
+    (await client.query<object>(text, values)).rows
+  const runner = { isOver: false, rows, rowsAtLast: rows } as unknown as StatementRunner
+  await tidyRows(runner, { kept: 1, atOnce: 2 })
+  expect((await client.query('SELECT FROM lockpool.lease')).rowCount).toBeLessThanOrEqual(1)
 })
 
 /** Locks a few keys again and again until `isOver`. Returns the largest generation. */
