@@ -1017,7 +1017,8 @@ export function describeLockLink<C extends object>(
 
       await expect.poll(() => ended.length).toBeGreaterThan(0)
       await expect(a.run([op('try', 'other')])).rejects.toThrow()
-      expect(await ask(b, 'try')).toBe('g')
+      // MariaDB closes the connection of a killed session a moment before it frees the locks.
+      await expect.poll(() => ask(b, 'try')).toBe('g')
       expect(await ask(b, 'release', 'busy')).toBe('d')
     })
 
