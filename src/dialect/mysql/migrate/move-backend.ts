@@ -10,6 +10,7 @@ import { CREATE_BACKEND, MOVING_FROM, READ_BACKEND } from '../records/backend-sq
 import { checkDatabase, readServer, type ReadServer } from '../session/read-server.js'
 import { makeRowsOn } from '../table/schema.js'
 import { BackendUsers } from './backend-users.js'
+import { LOOK_EVERY_MS, type MoveTerms, type MoveResult, type MovePorts } from '../../backend-move.js'
 import {
   BEGIN_FIRST_MOVE,
   BEGIN_MOVE,
@@ -26,35 +27,13 @@ import {
 
 type Kind = 'named' | 'table'
 
-export interface Move {
-  readonly namespace: string
-  readonly to: Kind
+export interface Move extends MoveTerms<Kind> {
   /** The database of the connection, in the spelling of the user. */
   readonly database: string | null
-  /** Names the caller for people. No other process that moves may have the same name. */
-  readonly by: string
-  /** How long to wait for pools with the old backend to close. */
-  readonly timeoutMs: number
 }
 
-/**
- * The result. `from` is null if no pool had recorded a backend. `inTheWay` lists in words who still uses the old
- * backend, or moves the namespace; null if the signal came first. Then nothing has changed.
- */
-export type Moved =
-  | { readonly isMoved: true; readonly from: Kind | null }
-  | { readonly isMoved: false; readonly inTheWay: string | null }
-
-/** What a move needs. */
-export interface MovePorts {
-  readonly clock: Clock
-  /** Ends the move. */
-  readonly signal: AbortSignal
-  /** Opens another connection, for putting the record back after the first one was lost. */
-  reopen(): Promise<ServerConnection>
-}
-
-const LOOK_EVERY_MS = 500
+export type Moved = MoveResult<Kind>
+type Ports = MovePorts<ServerConnection>
 
 /** How many checks in a row must find no user: a session may be between its name and its claim. */
 const QUIET_LOOKS = 3
@@ -70,7 +49,7 @@ const COMMIT_TRIES = 5
  * The session holds a named lock for as long as the move lasts. So however its process ends, others know that it is
  * gone, and put the record back.
  */
-export async function moveBackend(server: ServerConnection, move: Move, ports: MovePorts): Promise<Moved> {
+export async function moveBackend(server: ServerConnection, move: Move, ports: Ports): Promise<Moved> {
   const facts = await readServer(server)
   checkSuitable(facts, move)
   await server.say(CREATE_BACKEND)
@@ -103,9 +82,9 @@ class BackendMove {
   readonly #server: ServerConnection
   readonly #facts: ReadServer
   readonly #move: Move
-  readonly #ports: MovePorts
+  readonly #ports: Ports
 
-  constructor(server: ServerConnection, facts: ReadServer, move: Move, ports: MovePorts) {
+  constructor(server: ServerConnection, facts: ReadServer, move: Move, ports: Ports) {
     this.#server = server
     this.#facts = facts
     this.#move = move

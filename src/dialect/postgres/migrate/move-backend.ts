@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '../../../base/clock.js'
+import { sleep } from '../../../base/clock.js'
 import { BackendMismatchError, ConnectionError } from '../../../base/errors.js'
 import { onAbort } from '../../../base/on-abort.js'
 import type { Backend } from '../schema/backend-claim.js'
@@ -7,6 +7,7 @@ import type { OwnValue } from '../connection/own-query.js'
 import type { ServerConnection } from '../connection/server-connection.js'
 import { BURY } from '../table/member-sql.js'
 import { BackendUsers } from './backend-users.js'
+import { LOOK_EVERY_MS, type MoveTerms, type MoveResult, type MovePorts } from '../../backend-move.js'
 import {
   BEGIN_LOOK_AT_USERS,
   BEGIN_MOVE,
@@ -25,39 +26,15 @@ import {
   TRANSACTION_SETTINGS,
 } from './move-backend-sql.js'
 
-export interface Move {
-  readonly namespace: string
-  readonly to: Backend
-  /** Names the caller for people. No other process that moves may have the same name. */
-  readonly by: string
-  /** How long to wait for pools with the old backend to close. */
-  readonly timeoutMs: number
-}
-
-/**
- * The result. `from` is null if no pool had recorded a backend. If it has not moved, nothing has changed: `inTheWay`
- * lists in words who still uses the old backend, or moves the namespace; null if the signal came first.
- */
-export type Moved =
-  | { readonly isMoved: true; readonly from: Backend | null }
-  | { readonly isMoved: false; readonly inTheWay: string | null }
-
-/** What a move needs. */
-export interface MovePorts {
-  readonly clock: Clock
-  /** Ends the move. */
-  readonly signal: AbortSignal
-  /** Opens another connection, for putting the record back after the first one was lost. */
-  reopen(): Promise<ServerConnection>
-}
+type Move = MoveTerms<Backend>
+type Moved = MoveResult<Backend>
+type Ports = MovePorts<ServerConnection>
 
 interface BackendRecord {
   readonly backend: string
   readonly used_by: string
   readonly since: string
 }
-
-const LOOK_EVERY_MS = 500
 
 /**
  * How many checks in a row must find no user: a session may be between two statements, and the first of them need not
@@ -83,11 +60,7 @@ const ABORT_LIMIT_MS = 3000
  * @throws {BackendMismatchError} the namespace has a backend that cannot be moved
  * @throws the error of the server, after the record was put back if that was possible
  */
-export async function moveBackend(
-  connection: ServerConnection,
-  move: Move,
-  ports: MovePorts,
-): Promise<Moved> {
+export async function moveBackend(connection: ServerConnection, move: Move, ports: Ports): Promise<Moved> {
   const before = (await ask<BackendRecord>(connection, READ_RECORD, [move.namespace]))[0]
   if (before?.backend === move.to) return { isMoved: true, from: move.to }
   const begun = await ask<BackendRecord>(connection, BEGIN_MOVE, [move.namespace, move.by])
@@ -117,7 +90,7 @@ async function inTransaction(
   connection: ServerConnection,
   move: Move,
   from: Backend | null,
-  { clock, signal }: MovePorts,
+  { clock, signal }: Ports,
 ): Promise<Moved> {
   const { namespace, to, by } = move
   await connection.query(BEGIN_TRANSACTION)
@@ -146,7 +119,7 @@ async function untilQuiet(
   connection: ServerConnection,
   { namespace, timeoutMs }: Move,
   from: Backend | null,
-  { clock, signal }: Pick<MovePorts, 'clock' | 'signal'>,
+  { clock, signal }: Pick<Ports, 'clock' | 'signal'>,
 ): Promise<Moved | null> {
   const users = new BackendUsers(connection, namespace, from, clock)
   const until = clock.now() + timeoutMs
@@ -175,7 +148,7 @@ async function putBack(
   used: ServerConnection,
   { namespace, to, by }: Move,
   { before, previous }: { readonly before: BackendRecord | undefined; readonly previous: string },
-  ports: MovePorts,
+  ports: Ports,
 ): Promise<boolean> {
   let connection = used
   try {

@@ -12,8 +12,6 @@ export const IS_CURRENT: string = own(
   `l.generation {=} (SELECT current.generation FROM lockpool.floor AS current)`,
 )
 
-const MOVE_LIMIT_MS = 200
-
 /** No member has the lock or waits for it. */
 export const IS_UNUSED: string = own(`l.owner IS NULL AND coalesce(pg_catalog.cardinality(l.readers), 0) {=} 0
     AND coalesce(pg_catalog.cardinality(l.waiters), 0) {=} 0`)
@@ -35,8 +33,11 @@ CROSS JOIN pg_catalog.pg_class AS class
 JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid {=} class.relnamespace
 WHERE class.relname {=} 'lease' AND namespace.nspname {=} 'lockpool'`)
 
+/** The batches of all members wait while rows move, so a move waits no longer for one of them. */
+const MOVE_LIMIT_MS = 200
+
 /**
- * Moves the rows to the next generation, as one message and so one transaction. Each sees what has been committed before it
+ * Moves the rows to the next generation, as one message and so one transaction. Each statement sees what has been committed before it
  * begins, so the level must be READ COMMITTED. If another member has been faster, no statement finds anything.
  *
  * 1. From the first statement on no member can join: joining locks the floor.
@@ -50,7 +51,6 @@ export function nextGeneration(member: string, generation: string): string {
   const next = `(${generation}::bigint {+} 1)`
   return [
     'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
-    // The batches of all members wait while rows move, so this waits no longer for one of them.
     `SET LOCAL lock_timeout = ${MOVE_LIMIT_MS}`,
     `
 UPDATE lockpool.floor AS floor SET generation = ${next}
